@@ -1,0 +1,1 @@
+"""The world behind the ports. Errors of vendors stop here."""

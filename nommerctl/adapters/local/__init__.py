@@ -1,0 +1,1 @@
+"""The backend of one machine: SQLite, files and processes."""

@@ -1,0 +1,1 @@
+"""The rules of the farm: pure data and functions. No I/O, no clock, no randomness."""

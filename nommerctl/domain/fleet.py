@@ -1,0 +1,94 @@
+"""Nodes (what runs workers), what the ledger knows of them, and the orders that brought them up."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from nommerctl.domain.times import Instant
+
+NodeId: TypeAlias = str
+
+
+class WorkerState(StrEnum):
+    """What a worker last said of itself; media-nommer's words."""
+
+    ACTIVE = "ACTIVE"
+    TERMINATED = "TERMINATED"
+
+
+class Instance(Struct, frozen=True):
+    """What the fleet itself shows: a node exists, and whether it still runs. `launched` is when it was started."""
+
+    id: NodeId
+    alive: bool
+    launched: Instant
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """A node's row in the ledger, written by its worker in every beat and, as `marked`, by scale.
+
+    `slots` is how many jobs it takes at once, `active` how many it has in hand. `marked` is when a pass first found it
+    silent; a later beat of the worker clears it.
+    """
+
+    node: NodeId
+    started: Instant
+    at: Instant
+    slots: int
+    active: int = 0
+    jobs: tuple[str, ...] = ()
+    state: WorkerState = WorkerState.ACTIVE
+    host: str = ""
+    pid: int = 0
+    marked: Instant | None = None
+
+
+class Launch(Struct, frozen=True, kw_only=True):
+    """An order for nodes, journalled before it is given and repeated byte for byte until it is settled.
+
+    `generation` is the farm's when it was decided; at most one order is unsettled at a time. `request` is the exact
+    text that the fleet was, or will be, asked with. `nodes` are the ids that came of it.
+    """
+
+    token: str
+    generation: int
+    count: int
+    slots: int
+    ordered: Instant
+    request: str
+    settled: bool = False
+    nodes: tuple[NodeId, ...] = ()
+
+
+class Depth(Struct, frozen=True):
+    """How many messages a queue holds: to be received, received but not deleted, and not yet to be received."""
+
+    visible: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All messages that the queue still answers for."""
+        return self.visible + self.in_flight + self.delayed
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """A node as scale and `nodes` see it: the fleet's word and the ledger's, side by side."""
+
+    id: NodeId
+    alive: bool
+    launched: Instant
+    slots: int
+    beat: Heartbeat | None = None
+
+    @property
+    def active(self) -> int:
+        """How many jobs it had in hand at its last beat."""
+        return self.beat.active if self.beat else 0
+
+    @property
+    def last_sign(self) -> Instant:
+        """Its last beat, or its launch if it never gave one."""
+        return self.beat.at if self.beat else self.launched

@@ -1,0 +1,146 @@
+"""The encoding job: its states and its record. How it may change stands in moves.py."""
+
+import re
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from nommerctl.domain.times import Instant
+
+JobId: TypeAlias = str
+"""Fifty lower-case hexadecimal characters."""
+
+_JOB_ID = re.compile(r"[0-9a-f]{50}")
+
+
+class JobState(StrEnum):
+    """Where a job stands. The values are media-nommer's words, as stored and shown."""
+
+    PENDING = "PENDING"
+    DOWNLOADING = "DOWNLOADING"
+    ENCODING = "ENCODING"
+    UPLOADING = "UPLOADING"
+    FINISHED = "FINISHED"
+    ERROR = "ERROR"
+    ABANDONED = "ABANDONED"
+
+
+IN_WORK = frozenset({JobState.DOWNLOADING, JobState.ENCODING, JobState.UPLOADING})
+"""A worker has, or had, the job in hand."""
+
+UNFINISHED = IN_WORK | {JobState.PENDING}
+
+FINISHED_STATES = frozenset(JobState) - UNFINISHED
+"""Media-nommer's name for the states that a job stays in: FINISHED, ERROR and ABANDONED."""
+
+
+class Lease(Struct, frozen=True):
+    """A worker's right to a job: `id` is random, `owner` is a node's id, `until` an instant."""
+
+    id: str
+    owner: str
+    until: Instant
+
+
+class Progress(Struct, frozen=True):
+    """How far an encode is. `fraction` is 0 to 1, `speed` in multiples of real time, `eta_s` seconds still to go."""
+
+    fraction: float
+    fps: float | None = None
+    speed: float | None = None
+    eta_s: float | None = None
+
+
+class Media(Struct, frozen=True):
+    """What was measured of the verified output: its duration in seconds, its picture in pixels (None for sound)."""
+
+    seconds: float
+    width: int | None = None
+    height: int | None = None
+
+
+class HistoryEntry(Struct, frozen=True):
+    """One change of state: `seq` counts from 1 over the whole life of the job, `by` says who did it."""
+
+    seq: int
+    state: JobState
+    at: Instant
+    by: str
+    details: str | None = None
+
+
+class EncodePass(Struct, frozen=True):
+    """One run of ffmpeg in media-nommer's form: option lists of [name, value], value null for a bare flag."""
+
+    outfile_options: tuple[tuple[str, str | int | float | None], ...] = ()
+    infile_options: tuple[tuple[str, str | int | float | None], ...] = ()
+    move_atom_to_front: bool = False
+
+
+class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The record of a job, the same in every store.
+
+    `version` is raised by every write and is the condition of the next. `changed` is the instant of the last change
+    of state; `told` is the `seq` of the last history entry that `notify_url` was told of. `options` holds the passes
+    that ffmpeg makes, resolved from `preset` at submit, so that a changed preset does not change a job that waits.
+    """
+
+    id: JobId
+    source: str
+    dest: str
+    created: Instant
+    changed: Instant
+    options: tuple[EncodePass, ...]
+    nommer: str = "ffmpeg"
+    preset: str | None = None
+    state: JobState = JobState.PENDING
+    details: str | None = None
+    notify_url: str | None = None
+    client_id: str | None = None
+    queued_at: Instant = 0
+    attempt: int = 0
+    interruptions: int = 0
+    lease: Lease | None = None
+    progress: Progress | None = None
+    media: Media | None = None
+    command: str | None = None
+    log: str | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    told: int = 0
+    version: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job is in one of FINISHED_STATES."""
+        return self.state in FINISHED_STATES
+
+    @property
+    def untold(self) -> tuple[HistoryEntry, ...]:
+        """The history entries that `notify_url` still has to be told of, oldest first; none without a URL."""
+        if self.notify_url is None:
+            return ()
+        return tuple(entry for entry in self.history if entry.seq > self.told)
+
+    @property
+    def open(self) -> bool:
+        """Whether a pass still has something to do for it: unfinished, or finished with changes not yet told."""
+        return not self.finished or bool(self.untold)
+
+    @property
+    def last_sign(self) -> Instant:
+        """The last proof that somebody cared: a change of state, or the end of the lease that a heartbeat renewed."""
+        return max(self.changed, self.lease.until) if self.lease else self.changed
+
+    @property
+    def node(self) -> str | None:
+        """The node that holds the job or held it last, None if no worker ever did."""
+        if self.lease:
+            return self.lease.owner
+        in_work = [entry.by for entry in self.history if entry.state in IN_WORK]
+        return in_work[-1] if in_work else None
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text, such as the body of a message, has the form of a job id."""
+    return _JOB_ID.fullmatch(text) is not None

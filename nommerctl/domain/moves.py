@@ -1,0 +1,238 @@
+"""How a job may change: the table of legal moves, as data, and one function for each move.
+
+Every function takes the job as just read and returns it as it is to be written; none of them writes. A move that the
+table does not hold raises IllegalMoveError; a holder whose lease is not the job's lease gets LeaseLostError.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from msgspec import Struct, structs
+
+from nommerctl.domain.job import (
+    IN_WORK,
+    UNFINISHED,
+    EncodingJob,
+    HistoryEntry,
+    JobState,
+    Lease,
+    Media,
+    Progress,
+)
+from nommerctl.domain.times import Instant, age, micros, seconds_between
+from nommerctl.errors import IllegalMoveError, LeaseLostError
+
+DETAILS_BYTES = 4096
+LOG_BYTES = 4096
+HISTORY_ENTRIES = 50
+
+
+class Mover(StrEnum):
+    """Who makes a move."""
+
+    CLAIM = "claim"
+    HOLDER = "lease holder"
+    ABANDON = "abandon"
+    CANCEL = "cancel"
+    RETRY = "retry"
+
+
+class Move(NamedTuple):
+    """From one of `origins` to `to`, made by `by`."""
+
+    origins: frozenset[JobState]
+    to: JobState
+    by: Mover
+
+
+_S = JobState
+LEGAL_MOVES: tuple[Move, ...] = (
+    Move(UNFINISHED, _S.DOWNLOADING, Mover.CLAIM),
+    Move(frozenset({_S.DOWNLOADING}), _S.ENCODING, Mover.HOLDER),
+    Move(frozenset({_S.ENCODING}), _S.UPLOADING, Mover.HOLDER),
+    Move(frozenset({_S.UPLOADING}), _S.FINISHED, Mover.HOLDER),
+    Move(IN_WORK, _S.ERROR, Mover.HOLDER),
+    Move(IN_WORK, _S.ERROR, Mover.CLAIM),
+    Move(IN_WORK, _S.ERROR, Mover.ABANDON),
+    Move(IN_WORK, _S.PENDING, Mover.HOLDER),
+    Move(UNFINISHED, _S.ABANDONED, Mover.ABANDON),
+    Move(UNFINISHED, _S.ABANDONED, Mover.CANCEL),
+    Move(frozenset({_S.ERROR, _S.ABANDONED}), _S.PENDING, Mover.RETRY),
+)
+
+
+class AttemptLimits(Struct, frozen=True):
+    """How often a job is begun before it is given up, and how many of those may be interruptions."""
+
+    max_attempts: int = 3
+    max_interruptions: int = 10
+
+
+class AbandonAfter(Struct, frozen=True):
+    """How long, in seconds, a job may show no sign of life: in the hands of a worker, and in the queue."""
+
+    in_work: float
+    pending: float
+
+
+def _tail(text: str, limit: int) -> str:
+    """Keep the end of a text within a number of UTF-8 bytes."""
+    return text.encode(errors="replace")[-limit:].decode(errors="ignore")
+
+
+def _changed(job: EncodingJob, to: JobState, by: Mover, *, who: str, now: Instant, details: str | None) -> EncodingJob:
+    if not any(job.state in move.origins and move.to is to and move.by is by for move in LEGAL_MOVES):
+        msg = f"job {job.id} is {job.state}: {by} cannot make it {to}"
+        raise IllegalMoveError(msg)
+    if details is not None:
+        details = _tail(details, DETAILS_BYTES)
+    seq = job.history[-1].seq + 1 if job.history else 1
+    entry = HistoryEntry(seq=seq, state=to, at=now, by=who, details=details)
+    return structs.replace(
+        job, state=to, changed=now, details=details, history=(*job.history, entry)[-HISTORY_ENTRIES:]
+    )
+
+
+def submitted(job: EncodingJob, *, by: str) -> EncodingJob:
+    """A new job as it is first stored: PENDING, queued at once, with the first line of its history."""
+    entry = HistoryEntry(seq=1, state=JobState.PENDING, at=job.created, by=by)
+    return structs.replace(job, queued_at=job.created, history=(entry,))
+
+
+def lease_live(job: EncodingJob, now: Instant) -> bool:
+    """Whether a worker holds the job at this instant."""
+    return job.lease is not None and job.lease.until > now
+
+
+def claimable(job: EncodingJob, now: Instant) -> bool:
+    """Whether a worker may claim it: it waits, or the lease of whoever had it has ended."""
+    return job.state in UNFINISHED and not lease_live(job, now)
+
+
+def _exhausted(job: EncodingJob, limits: AttemptLimits) -> bool:
+    return job.state in IN_WORK and job.attempt - job.interruptions >= limits.max_attempts
+
+
+def _given_up(job: EncodingJob, by: Mover, *, who: str, now: Instant) -> EncodingJob:
+    failures = job.attempt - job.interruptions
+    details = f"given up after {failures} attempts: the worker of the last one ({job.node}) vanished in {job.state}"
+    return structs.replace(_changed(job, JobState.ERROR, by, who=who, now=now, details=details), lease=None)
+
+
+def claimed(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimits) -> EncodingJob:
+    """DOWNLOADING under a new lease, attempt + 1; or ERROR when its attempts are used up.
+
+    Raises IllegalMoveError while somebody else's lease lives, or when the job is finished.
+    """
+    if not claimable(job, now):
+        holder = f"held by {job.lease.owner}" if lease_live(job, now) and job.lease else str(job.state)
+        msg = f"job {job.id} cannot be claimed: it is {holder}"
+        raise IllegalMoveError(msg)
+    if _exhausted(job, limits):
+        return _given_up(job, Mover.CLAIM, who=lease.owner, now=now)
+    begun = _changed(job, JobState.DOWNLOADING, Mover.CLAIM, who=lease.owner, now=now, details=None)
+    return structs.replace(begun, lease=lease, attempt=job.attempt + 1, progress=None)
+
+
+def _held(job: EncodingJob, lease_id: str) -> Lease:
+    if job.lease is None or job.lease.id != lease_id:
+        msg = f"job {job.id} is {job.state} and no longer held under this lease"
+        raise LeaseLostError(msg)
+    return job.lease
+
+
+def renewed(job: EncodingJob, *, lease_id: str, until: Instant, progress: Progress | None) -> EncodingJob:
+    """The heartbeat of a holder: its lease lasts longer, its progress is kept. Not a change of state."""
+    lease = _held(job, lease_id)
+    return structs.replace(job, lease=structs.replace(lease, until=until), progress=progress or job.progress)
+
+
+def advanced(job: EncodingJob, *, lease_id: str, to: JobState, until: Instant, now: Instant) -> EncodingJob:
+    """One step on (ENCODING, UPLOADING) by the holder, whose lease is renewed by it."""
+    lease = _held(job, lease_id)
+    step = _changed(job, to, Mover.HOLDER, who=lease.owner, now=now, details=None)
+    return structs.replace(step, lease=structs.replace(lease, until=until))
+
+
+def finished(
+    job: EncodingJob, *, lease_id: str, now: Instant, media: Media, command: str | None, log: str | None
+) -> EncodingJob:
+    """FINISHED: the output is in its place."""
+    lease = _held(job, lease_id)
+    done = _changed(job, JobState.FINISHED, Mover.HOLDER, who=lease.owner, now=now, details=None)
+    return structs.replace(
+        done,
+        lease=None,
+        progress=Progress(fraction=1.0),
+        media=media,
+        command=command,
+        log=log and _tail(log, LOG_BYTES),
+    )
+
+
+def failed(
+    job: EncodingJob, *, lease_id: str, now: Instant, details: str, command: str | None, log: str | None
+) -> EncodingJob:
+    """ERROR with the reason: encoding it again would fail again, so no attempt is left."""
+    lease = _held(job, lease_id)
+    stopped = _changed(job, JobState.ERROR, Mover.HOLDER, who=lease.owner, now=now, details=details)
+    return structs.replace(stopped, lease=None, command=command or job.command, log=log and _tail(log, LOG_BYTES))
+
+
+def handed_back(job: EncodingJob, *, lease_id: str, now: Instant, limits: AttemptLimits, why: str) -> EncodingJob:
+    """PENDING again, interruptions + 1, because the worker has to go; ERROR when that happened too often."""
+    lease = _held(job, lease_id)
+    interruptions = job.interruptions + 1
+    if interruptions > limits.max_interruptions:
+        details = f"given up after {interruptions} interruptions, the last one: {why}"
+        stopped = _changed(job, JobState.ERROR, Mover.HOLDER, who=lease.owner, now=now, details=details)
+        return structs.replace(stopped, lease=None, interruptions=interruptions)
+    back = _changed(job, JobState.PENDING, Mover.HOLDER, who=lease.owner, now=now, details=why)
+    return structs.replace(back, lease=None, interruptions=interruptions, progress=None, queued_at=now)
+
+
+def stale(job: EncodingJob, *, now: Instant, after: AbandonAfter) -> bool:
+    """Whether abandon should act on it: unfinished, no live lease, no sign of life for too long."""
+    if job.finished or lease_live(job, now):
+        return False
+    allowed = after.pending if job.state is JobState.PENDING else after.in_work
+    return job.last_sign + micros(allowed) < now
+
+
+def abandoned(job: EncodingJob, *, now: Instant, after: AbandonAfter, limits: AttemptLimits) -> EncodingJob:
+    """ABANDONED for its silence, or ERROR when its attempts are used up anyway; IllegalMoveError if it shows life."""
+    if not stale(job, now=now, after=after):
+        msg = f"job {job.id} is {job.state} and shows life: not abandoned"
+        raise IllegalMoveError(msg)
+    if _exhausted(job, limits):
+        return _given_up(job, Mover.ABANDON, who="abandon", now=now)
+    details = f"no sign of life for {age(seconds_between(job.last_sign, now))} in {job.state}"
+    gone = _changed(job, JobState.ABANDONED, Mover.ABANDON, who="abandon", now=now, details=details)
+    return structs.replace(gone, lease=None)
+
+
+def cancelled(job: EncodingJob, *, now: Instant, by: str) -> EncodingJob:
+    """ABANDONED because somebody said so; a worker that has it in hand finds its lease gone."""
+    gone = _changed(job, JobState.ABANDONED, Mover.CANCEL, who=by, now=now, details=f"cancelled by {by}")
+    return structs.replace(gone, lease=None)
+
+
+def retried(job: EncodingJob, *, now: Instant, by: str) -> EncodingJob:
+    """PENDING again from ERROR or ABANDONED, with all its attempts before it."""
+    again = _changed(job, JobState.PENDING, Mover.RETRY, who=by, now=now, details=None)
+    return structs.replace(
+        again, lease=None, attempt=0, interruptions=0, progress=None, media=None, command=None, log=None, queued_at=now
+    )
+
+
+def requeued(job: EncodingJob, *, now: Instant) -> EncodingJob:
+    """A new message is about to be sent for it; not a change of state. IllegalMoveError unless it can be claimed."""
+    if not claimable(job, now):
+        msg = f"job {job.id} is {job.state}: it needs no message"
+        raise IllegalMoveError(msg)
+    return structs.replace(job, queued_at=now)
+
+
+def told(job: EncodingJob, *, seq: int) -> EncodingJob:
+    """Everything up to history entry `seq` has been delivered to `notify_url`; never moves back."""
+    return structs.replace(job, told=max(job.told, seq))

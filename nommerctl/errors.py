@@ -1,0 +1,117 @@
+"""One tree of errors. Each kind knows the exit code that a shell, cron or systemd sees."""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What a finished command says to its caller."""
+
+    DONE = 0
+    USAGE = 2
+    ITEMS_FAILED = 3
+    CHANGED = 10
+    UNREACHABLE = 69
+    BUG = 70
+    TRY_AGAIN = 75
+    PERMISSION = 77
+    SETTINGS = 78
+    TIME_LIMIT = 124
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class NommerctlError(Exception):
+    """Something a user can act on; its text is one sentence that says what to do."""
+
+    code: ClassVar[ExitCode] = ExitCode.BUG
+    kind: ClassVar[str] = "bug"
+
+
+class UsageError(NommerctlError):
+    """A flag, source, destination, preset or job name that cannot be used as given."""
+
+    code = ExitCode.USAGE
+    kind = "usage"
+
+
+class UnreachableError(NommerctlError):
+    """The store, a queue, the ledger or the fleet cannot be read or written."""
+
+    code = ExitCode.UNREACHABLE
+    kind = "unreachable"
+
+
+class TryAgainError(NommerctlError):
+    """Another run holds the lock, or something is busy: cron's next run tries again."""
+
+    code = ExitCode.TRY_AGAIN
+    kind = "busy"
+
+
+class PermissionDeniedError(NommerctlError):
+    """This user, or these credentials, may not do what was asked."""
+
+    code = ExitCode.PERMISSION
+    kind = "permission"
+
+
+class SettingsError(NommerctlError):
+    """The settings file, a variable or a flag holds something unusable; names its TOML path."""
+
+    code = ExitCode.SETTINGS
+    kind = "settings"
+
+
+class TimeLimitError(NommerctlError):
+    """The pass used up its time; what it did stands, and the next run goes on."""
+
+    code = ExitCode.TIME_LIMIT
+    kind = "time_limit"
+
+
+class InterruptedPassError(NommerctlError):
+    """Ctrl-C or SIGINT, between two effects."""
+
+    code = ExitCode.INTERRUPTED
+    kind = "interrupted"
+
+
+class TerminatedPassError(NommerctlError):
+    """SIGTERM, between two effects."""
+
+    code = ExitCode.TERMINATED
+    kind = "terminated"
+
+
+class IllegalMoveError(NommerctlError):
+    """The job is not in a state from which this move may be made."""
+
+    kind = "illegal_move"
+
+
+class LeaseLostError(IllegalMoveError):
+    """The job belongs to somebody else now, or to nobody: whoever gets this must stop working on it."""
+
+    kind = "lease_lost"
+
+
+class ConflictError(NommerctlError):
+    """A conditional write found that somebody else had written first."""
+
+    code = ExitCode.TRY_AGAIN
+    kind = "conflict"
+
+
+class EncodingError(NommerctlError):
+    """The nommer, or the check of its output, says that this job failed; the text goes into its details."""
+
+    code = ExitCode.ITEMS_FAILED
+    kind = "encoding"
+
+
+class TransferError(NommerctlError):
+    """A source could not be fetched, an output not be put in place, or a notification not be delivered."""
+
+    code = ExitCode.ITEMS_FAILED
+    kind = "transfer"

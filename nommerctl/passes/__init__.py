@@ -1,0 +1,1 @@
+"""A verb a file: read, decide, act through a Performer, return an Outcome."""

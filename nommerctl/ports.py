@@ -1,0 +1,399 @@
+"""Everything we ask of the world, as Protocols, on one page.
+
+For each kind of thing there is what may be read and, on top of it, what may be written. A pass gets the reads; what
+it wants to change it gives to a Performer, which alone has the writes. So a dry run cannot write: it has nothing to
+write with.
+
+Failures: an adapter raises UnreachableError when it cannot be reached or answers nonsense, PermissionDeniedError when
+it may not, TryAgainError when it is busy or full for now, and nothing of its vendor's. Instants are UTC microseconds.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
+from nommerctl.domain.job import EncodePass, EncodingJob, JobId, JobState, Media, Progress
+from nommerctl.domain.outcome import Change
+from nommerctl.domain.times import Instant
+
+Clock: TypeAlias = Callable[[], Instant]
+
+
+# --- jobs: the truth -------------------------------------------------------------------------------------------------
+
+
+class JobReads(Protocol):
+    """The job store, read only. Reads are consistent: they show every write that was answered before them."""
+
+    def get(self, ids: Iterable[JobId]) -> dict[JobId, EncodingJob]:
+        """Return those of the named jobs that exist, read in batches; ids that are unknown are left out."""
+
+    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
+        """Return up to `limit` jobs whose id begins with `prefix`, by id."""
+
+    def unfinished(self) -> Iterator[EncodingJob]:
+        """Yield every unfinished job, oldest `created` first. Whole, or an error: never a part that looks whole."""
+
+    def untold(self) -> Iterator[EncodingJob]:
+        """Yield every job with a notify_url that still has to be told of something, oldest `changed` first."""
+
+    def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
+        """Yield every finished job whose `changed` is at or after `since`, oldest first."""
+
+    def finished_before(self, before: Instant) -> Iterator[EncodingJob]:
+        """Yield every finished job whose `changed` is before `before` and that has nothing untold, oldest first."""
+
+    def in_state(self, state: JobState) -> Iterator[EncodingJob]:
+        """Yield every job in this state, oldest `changed` first."""
+
+
+class JobStore(JobReads, Protocol):
+    """The job store. Every write is atomic per job, and lasting when it has been answered."""
+
+    def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
+        """Store new jobs, all or none, with version 1, and return each as it now stands in the store.
+
+        A job whose id exists is left as it is and returned as it stands: a repeated submit is the same job.
+        """
+
+    def transition(self, job_id: JobId, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+        """Read a job, apply a move of domain/moves.py, write the result if nobody wrote in between; return it.
+
+        The write is conditional on the `version` that was read and raises it by one. When somebody did write in
+        between, the job is read and the move is applied again, so `move` may run several times and must be pure.
+        What `move` raises (IllegalMoveError, LeaseLostError) comes out unchanged and nothing is written. A `move` that
+        returns the very object it was given writes nothing. An unknown id raises UsageError.
+        """
+
+    def remove(self, job: EncodingJob) -> bool:
+        """Remove a job if its version is still the one given; return whether it was removed."""
+
+
+# --- queues: hints ---------------------------------------------------------------------------------------------------
+
+
+class Message(Struct, frozen=True):
+    """A received message: `body` as it was sent, `receipt` to delete or extend it by, `receives` from 1 up."""
+
+    body: str
+    receipt: str
+    receives: int = 1
+
+
+class QueueReads(Protocol):
+    """A queue, looked at without receiving."""
+
+    def depth(self) -> Depth:
+        """Return how many messages it holds. A store of truth may be exact, a service approximate."""
+
+    def dead(self) -> list[Message]:
+        """Return the messages that were received too often (their receipts stay good for `revive`)."""
+
+
+class Queue(QueueReads, Protocol):
+    """At-least-once delivery of job ids, in no promised order.
+
+    A received message is hidden from others for `visibility` seconds, then comes back unless it was deleted. One that
+    was received more than `max_receives` times goes to the dead letters instead. A receipt belongs to one receive: when
+    the message has been received again since, deleting or extending by the old receipt does nothing.
+    """
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Add a message for each body; all of them are in the queue, visible, when this returns."""
+
+    def receive(self, limit: int, visibility: float) -> list[Message]:
+        """Receive up to `limit` visible messages, without waiting for any to come."""
+
+    def extend(self, messages: Sequence[Message], visibility: float) -> None:
+        """Hide received messages for `visibility` seconds from now; 0 gives them back at once."""
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Delete received messages. Deleting twice, or by an old receipt, is no error."""
+
+    def revive(self, messages: Sequence[Message]) -> None:
+        """Put dead letters back into the queue, with their receives counted anew."""
+
+
+# --- the job cache: a hint -------------------------------------------------------------------------------------------
+
+
+class CacheStatus(Struct, frozen=True, kw_only=True):
+    """What passes tell each other through the cache.
+
+    `refreshed` is when refresh last ended well (None: the cache is cold), `resynced` when the whole store was last
+    read. `resync_wanted` is raised by scale when cache and queue differ. `short` counts the resyncs in a row that found fewer
+    messages than jobs that need one.
+    """
+
+    refreshed: Instant | None = None
+    resynced: Instant | None = None
+    resync_wanted: bool = False
+    short: int = 0
+
+
+class CachedJobs(Protocol):
+    """The job cache, read only. Media-nommer's names; what takes a job takes its id just as well."""
+
+    def get_job(self, job: JobId | EncodingJob) -> EncodingJob | None:
+        """Return the cached job, None if it is not cached."""
+
+    def is_job_cached(self, job: JobId | EncodingJob) -> bool:
+        """Whether the job is cached."""
+
+    def get_cached_jobs(self) -> dict[JobId, EncodingJob]:
+        """Return all cached jobs by id."""
+
+    def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
+        """Return the cached jobs in this state, oldest `created` first, read by the index of states."""
+
+    def count_by_state(self) -> dict[JobState, int]:
+        """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
+
+    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
+        """Return up to `limit` cached jobs whose id begins with `prefix`, by id."""
+
+    def status(self) -> CacheStatus:
+        """Return what passes left for each other; a CacheStatus() if the cache is cold."""
+
+
+class JobCache(CachedJobs, Protocol):
+    """The job cache. Writes are short transactions that wait for each other; each call is all or nothing."""
+
+    def update_job(self, job: EncodingJob) -> None:
+        """Cache a job, unless it is cached with a higher `version` already."""
+
+    def update_jobs(self, jobs: Iterable[EncodingJob]) -> None:
+        """Cache many in one transaction, by the same rule."""
+
+    def remove_job(self, job: JobId | EncodingJob) -> None:
+        """Forget a job; no error if it is not cached."""
+
+    def remove_jobs(self, ids: Iterable[JobId]) -> None:
+        """Forget many in one transaction."""
+
+    def reset(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
+        """Make these the cached jobs, in one transaction, after the whole store was read at `as_of`.
+
+        A job that is cached with a higher version stays; one that is not among `jobs` stays only if it changed at or
+        after `as_of` (it was submitted meanwhile).
+        """
+
+    def set_status(self, change: Callable[[CacheStatus], CacheStatus]) -> None:
+        """Change the status, reading and writing it in one transaction."""
+
+
+# --- the ledger: the truth about the farm ----------------------------------------------------------------------------
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What a scale pass decided: `inputs` and `reasons` as its outcome shows them."""
+
+    at: Instant
+    launch: int
+    end: tuple[NodeId, ...]
+    reasons: tuple[str, ...]
+    inputs: dict[str, int | float | str | bool | None]
+
+
+class LedgerReads(Protocol):
+    """The ledger, read only; consistent like the job store."""
+
+    def heartbeats(self) -> dict[NodeId, Heartbeat]:
+        """Return the last heartbeat of every node that is not yet forgotten."""
+
+    def generation(self) -> int:
+        """Return the farm's generation: how many orders have been settled."""
+
+    def unsettled(self) -> Launch | None:
+        """Return the order whose answer is not known yet, None if there is none."""
+
+    def launches(self) -> list[Launch]:
+        """Return the orders of the last 24 hours, oldest first, and any unsettled one."""
+
+    def decisions(self, limit: int) -> list[Decision]:
+        """Return the last decisions, newest first."""
+
+
+class Ledger(LedgerReads, Protocol):
+    """The ledger. Writes are atomic and lasting when answered."""
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Write a node's heartbeat over its last one."""
+
+    def mark(self, node: NodeId, at: Instant) -> None:
+        """Note that a node was found silent at `at`, unless it is already marked; a later beat clears it.
+
+        A node that never gave a beat gets a row by this, with `at` 0 and no slots.
+        """
+
+    def forget(self, node: NodeId) -> None:
+        """Drop a node's heartbeat; no error if it has none."""
+
+    def journal(self, launch: Launch) -> None:
+        """Write an order before it is given.
+
+        ConflictError if the generation is not `launch.generation`, or if another order is unsettled: somebody else
+        decided at the same time, and this one must not be given.
+        """
+
+    def settle(self, token: str, nodes: Sequence[NodeId]) -> None:
+        """Note what came of an order and raise the generation, in one step; settling it again changes nothing."""
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a decision, for a week."""
+
+
+# --- the fleet -------------------------------------------------------------------------------------------------------
+
+
+class FleetReads(Protocol):
+    """The machines, or processes, that run workers, looked at."""
+
+    def get_instances(self) -> list[Instance]:
+        """Return every node of this farm that exists, dead ones too until they are ended. Whole, or an error."""
+
+
+class Fleet(FleetReads, Protocol):
+    """The fleet, for scale to act upon."""
+
+    def spawn_instances(self, launch: Launch) -> list[NodeId]:
+        """Give an order; return the ids of its nodes, fewer than `launch.count` if there was no more room.
+
+        Giving the same order again, by its token, starts nothing twice and answers the same ids.
+        """
+
+    def end_instances(self, nodes: Sequence[NodeId]) -> None:
+        """End nodes of this farm and clear away what they left; no error if one is gone already."""
+
+
+# --- files, and what happens to them ---------------------------------------------------------------------------------
+
+
+class SourceLook(Struct, frozen=True):
+    """One look at a source: `size` in bytes and `modified` instant, None where the storage does not say."""
+
+    size: int | None
+    modified: Instant | None
+
+
+class Output(Protocol):
+    """A place beside the destination to write a result to, until it is put in its place or thrown away."""
+
+    path: Path
+
+    def place(self, permit: Callable[[], None]) -> None:
+        """Make the written file last, call `permit`, and move the file to its destination in one step.
+
+        What `permit` raises comes out and the destination stays as it was.
+        """
+
+    def discard(self) -> None:
+        """Remove what was written; no error if it was placed or never written."""
+
+
+class Storage(Protocol):
+    """Sources and destinations, by the scheme of their URI. Errors are TransferError at work, UsageError at a check."""
+
+    def look(self, source: str) -> SourceLook:
+        """Look at a source; UsageError with one sentence if it is missing, a folder, or not to be read."""
+
+    def check_destination(self, dest: str) -> None:
+        """UsageError with one sentence if nothing could be written there."""
+
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+        """Bring a source into `folder` under a plain name of ours and return its path, absolute.
+
+        `keep_on` is called at least once a second while this goes on, and ends it by raising.
+        """
+
+    def output(self, dest: str, tag: str) -> AbstractContextManager[Output]:
+        """Open a place to write `dest` to; leaving the context discards what was not placed.
+
+        `tag` names the attempt. What earlier attempts of the same job left beside the destination is removed.
+        """
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What a nommer gets: a staged source, a path to write to, a folder of its own, and what to do."""
+
+    source: Path
+    output: Path
+    folder: Path
+    muxer: str
+    options: tuple[EncodePass, ...]
+
+
+class Encoded(Struct, frozen=True, kw_only=True):
+    """What a nommer did: the verified output's measures, the command as a shell would take it, the end of the log."""
+
+    media: Media
+    command: str
+    log: str
+
+
+class Watch(Protocol):
+    """The nommer's line to its worker."""
+
+    def report(self, progress: Progress) -> None:
+        """Say how far it is; cheap, to be called as often as there is news."""
+
+    def keep_on(self) -> None:
+        """Return, or raise if the job is to be stopped; to be called at least once a second."""
+
+
+class Nommer(Protocol):
+    """What encodes."""
+
+    def encode(self, work: Work, watch: Watch) -> Encoded:
+        """Encode, verify the output, and return its measures; EncodingError with the reason if either fails."""
+
+
+class Notifier(Protocol):
+    """Tells listeners."""
+
+    def tell(self, url: str, fields: Mapping[str, str]) -> None:
+        """Deliver one change of state, once; TransferError if it was not taken (any answer but 2xx)."""
+
+
+# --- what a pass gets ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FarmReads:
+    """The whole farm, to be looked at."""
+
+    store: JobReads
+    cache: CachedJobs
+    ledger: LedgerReads
+    fleet: FleetReads
+    new_jobs: QueueReads
+    changes: QueueReads
+
+
+@dataclass(frozen=True)
+class FarmWrites:
+    """The whole farm, to be acted upon."""
+
+    store: JobStore
+    cache: JobCache
+    ledger: Ledger
+    fleet: Fleet
+    new_jobs: Queue
+    changes: Queue
+    notifier: Notifier
+
+
+class Performer(Protocol):
+    """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run."""
+
+    def __call__(self, change: Change, effect: Callable[[FarmWrites], object]) -> bool:
+        """Do one effect and note it as changed, or as failed with its message; return whether it succeeded.
+
+        In a dry run: note it, do nothing, return True. Between two effects the time limit and signals are heeded:
+        TimeLimitError, InterruptedPassError or TerminatedPassError is raised before the effect begins.
+        """

@@ -1,0 +1,1 @@
+"""A node: takes jobs from the queue, holds them by leases, has them encoded."""

@@ -1,0 +1,1 @@
+"""What encodes: one folder for each nommer."""

@@ -1,0 +1,1 @@
+"""The nommer that runs ffmpeg."""
