@@ -49,6 +49,10 @@ class TryAgainError(NommerctlError):
     kind = "busy"
 
 
+class AlreadyRunningError(TryAgainError):
+    """Another run of the same verb holds its lock: nothing is wrong, so cron need not mail it."""
+
+
 class PermissionDeniedError(NommerctlError):
     """This user, or these credentials, may not do what was asked."""
 
@@ -104,10 +108,18 @@ class ConflictError(NommerctlError):
 
 
 class EncodingError(NommerctlError):
-    """The nommer, or the check of its output, says that this job failed; the text goes into its details."""
+    """The nommer, or the check of its output, says that this job failed; the text goes into its details.
+
+    `command` is what was run, as a shell would take it, `log` the end of what it said; None before anything ran.
+    """
 
     code = ExitCode.ITEMS_FAILED
     kind = "encoding"
+
+    def __init__(self, message: str, *, command: str | None = None, log: str | None = None) -> None:
+        super().__init__(message)
+        self.command = command
+        self.log = log
 
 
 class TransferError(NommerctlError):

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, JobState, Media, Progress
-from nommerctl.domain.outcome import Change
+from nommerctl.domain.outcome import Change, Held, Outcome
 from nommerctl.domain.times import Instant
 
 Clock: TypeAlias = Callable[[], Instant]
@@ -41,6 +41,9 @@ class JobReads(Protocol):
 
     def untold(self) -> Iterator[EncodingJob]:
         """Yield every job with a notify_url that still has to be told of something, oldest `changed` first."""
+
+    def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
+        """Yield every unfinished job whose `changed` is before the instant, oldest `changed` first; reads no others."""
 
     def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
         """Yield every finished job whose `changed` is at or after `since`, oldest first."""
@@ -126,8 +129,8 @@ class CacheStatus(Struct, frozen=True, kw_only=True):
     """What passes tell each other through the cache.
 
     `refreshed` is when refresh last ended well (None: the cache is cold), `resynced` when the whole store was last
-    read. `resync_wanted` is raised by scale when cache and queue differ. `short` counts the resyncs in a row that found fewer
-    messages than jobs that need one.
+    read. `resync_wanted` is raised by scale when cache and queue differ. `short` counts the resyncs in a row that found
+    fewer messages than jobs that need one.
     """
 
     refreshed: Instant | None = None
@@ -257,6 +260,9 @@ class FleetReads(Protocol):
     def get_instances(self) -> list[Instance]:
         """Return every node of this farm that exists, dead ones too until they are ended. Whole, or an error."""
 
+    def request(self, *, token: str, count: int, slots: int) -> str:
+        """Return the exact text of an order for `count` nodes of `slots` each, to be journalled before it is given."""
+
 
 class Fleet(FleetReads, Protocol):
     """The fleet, for scale to act upon."""
@@ -305,6 +311,9 @@ class Storage(Protocol):
     def check_destination(self, dest: str) -> None:
         """UsageError with one sentence if nothing could be written there."""
 
+    def is_same(self, source: str, dest: str) -> bool:
+        """Whether writing `dest` would write over `source`, by whatever name."""
+
     def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
         """Bring a source into `folder` under a plain name of ours and return its path, absolute.
 
@@ -314,7 +323,7 @@ class Storage(Protocol):
     def output(self, dest: str, tag: str) -> AbstractContextManager[Output]:
         """Open a place to write `dest` to; leaving the context discards what was not placed.
 
-        `tag` names the attempt. What earlier attempts of the same job left beside the destination is removed.
+        `tag` is `JOB-ATTEMPT`, with one hyphen. What earlier attempts of the same job left beside the destination is removed.
         """
 
 
@@ -375,6 +384,13 @@ class FarmReads:
     changes: QueueReads
 
 
+class Archive(Protocol):
+    """Where jobs go that are removed from the store."""
+
+    def append(self, jobs: Sequence[EncodingJob]) -> None:
+        """Add the jobs, lasting when this returns. After a crash a job may stand there twice."""
+
+
 @dataclass(frozen=True)
 class FarmWrites:
     """The whole farm, to be acted upon."""
@@ -386,14 +402,45 @@ class FarmWrites:
     new_jobs: Queue
     changes: Queue
     notifier: Notifier
+    archive: Archive | None
+
+
+Effect: TypeAlias = Callable[[FarmWrites], object]
+"""What a pass wants done, given the means to do it."""
 
 
 class Performer(Protocol):
-    """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run."""
+    """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run.
 
-    def __call__(self, change: Change, effect: Callable[[FarmWrites], object]) -> bool:
-        """Do one effect and note it as changed, or as failed with its message; return whether it succeeded.
+    Before an effect begins the time limit and signals are heeded: TimeLimitError, InterruptedPassError or
+    TerminatedPassError comes out. An effect that fails for its own item (TransferError) is noted as failed, one that
+    comes too late (IllegalMoveError, ConflictError) as held; any other error ends the pass.
+    """
 
-        In a dry run: note it, do nothing, return True. Between two effects the time limit and signals are heeded:
-        TimeLimitError, InterruptedPassError or TerminatedPassError is raised before the effect begins.
-        """
+    def __call__(self, change: Change, effect: Effect) -> bool:
+        """Do one effect and note it as changed; return whether it was done. In a dry run: note it, return True."""
+
+    def note(self, change: Change) -> None:
+        """Note something that has come about: no effect of this pass, but its reader should know."""
+
+    def quietly(self, effect: Effect) -> None:
+        """Do what nobody has to be told of, such as noting the time of a refresh. In a dry run: nothing."""
+
+    def together(self, groups: Sequence[Sequence[tuple[Change, Effect]]]) -> None:
+        """Do several groups side by side, each in its order up to its first failure, and note all of them."""
+
+    def heed(self) -> None:
+        """Raise what ends the pass (time limit, signal), or return; for the time between effects."""
+
+    def outcome(self, command: str, *, held: Sequence[Held] = (), **found: Any) -> Outcome:  # noqa: ANN401
+        """Return the outcome of the pass so far; `found` are the `facts` and the `plan` of Outcome."""
+
+
+class News(Protocol):
+    """Which jobs changed since the cache last heard."""
+
+    def changed_ids(self, heed: Callable[[], None]) -> Sequence[str]:
+        """Return the ids that changed, each once, and texts that are no ids as they came; `heed` may end it early."""
+
+    def acknowledge(self) -> None:
+        """What was returned has been applied and need not be said again."""

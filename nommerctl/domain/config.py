@@ -42,7 +42,7 @@ class FarmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: Annotated[
         str,
         Meta(
-            pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Name of the farm: lower-case letters, digits, hyphens."
+            pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z", description="Name of the farm: lower-case letters, digits, hyphens."
         ),
     ] = "farm"
     backend: Annotated[Backend, Meta(description="What keeps the jobs and runs the nodes: local (this machine).")] = (
@@ -151,9 +151,7 @@ class FfmpegSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     path: Annotated[
         str,
-        Meta(
-            description="Which ffmpeg. Empty: the system's if it has the encoders of the job, else the one of '[local]'."
-        ),
+        Meta(description="Which ffmpeg. Empty: the system's if it has the job's encoders, else that of '[local]'."),
     ] = ""
     threads: Annotated[Count, Meta(description="Threads of an encode whose options name none. 0: ffmpeg decides.")] = 0
     time_limit: Annotated[PositiveDuration, Meta(description="Longest time that one ffmpeg run may take.")] = 12 * HOUR

@@ -91,4 +91,4 @@ class Node(Struct, frozen=True, kw_only=True):
     @property
     def last_sign(self) -> Instant:
         """Its last beat, or its launch if it never gave one."""
-        return self.beat.at if self.beat else self.launched
+        return self.beat.at if self.beat and self.beat.at else self.launched

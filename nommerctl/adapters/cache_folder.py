@@ -1,0 +1,66 @@
+"""The folder of the job cache: who may write in it now, and what becomes of a damaged one."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nommerctl.errors import TryAgainError
+
+_PAUSE = 0.002
+
+
+@contextmanager
+def locked(folder: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock of a cache folder, `<folder>.lock` beside it; the kernel frees it if the process dies.
+
+    It stands beside the folder, not in it, so that it outlives the folder that is set aside. TryAgainError when
+    another process, or another thread, still holds it after `timeout` seconds.
+    """
+    path = folder.with_name(f"{folder.name}.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        deadline = time.monotonic() + timeout
+        while not _taken(descriptor):
+            if time.monotonic() > deadline:
+                msg = f"another process has been writing the job cache in {folder} for {timeout:g} s"
+                raise TryAgainError(msg)
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder, for its owner alone, or take from others what they may do in an existing one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a damaged folder to `<folder>.damaged-<random>`, remove older ones, and return the new name.
+
+    To be called with the lock held. No file in it is opened or followed.
+    """
+    prefix = f"{folder.name}.damaged-"
+    older = [path for path in folder.parent.iterdir() if path.name.startswith(prefix)]
+    kept = folder.rename(folder.with_name(prefix + secrets.token_hex(6)))
+    for path in older:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return kept

@@ -1,0 +1,90 @@
+"""The job cache, only read: for verbs that inspect, and for dry runs. diskcache is not needed, nor imported."""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from nommerctl.adapters import cache_table
+from nommerctl.adapters.cache_table import DATABASE, CacheDamagedError
+from nommerctl.adapters.sqlite_errors import shows_damage
+from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
+from nommerctl.domain.job import EncodingJob, JobId, JobState
+from nommerctl.errors import UnreachableError
+from nommerctl.ports import CacheStatus
+
+T = TypeVar("T")
+
+_COLD = "CREATE TABLE Cache (key, raw, tag, mode, filename, value)"
+
+
+class CacheReads(ABC):
+    """What can be asked of the job cache (ports.CachedJobs), whichever way its database is open.
+
+    An entry that no pass can have written raises CacheDamagedError.
+    """
+
+    @abstractmethod
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `query` makes of a connection to the cache's database."""
+
+    def get_job(self, job: JobId | EncodingJob) -> EncodingJob | None:
+        """Return the cached job, None if it is not cached."""
+        return self._read(lambda connection: cache_table.job(connection, id_of(job)))
+
+    def is_job_cached(self, job: JobId | EncodingJob) -> bool:
+        """Whether the job is cached."""
+        return self.get_job(job) is not None
+
+    def get_cached_jobs(self) -> dict[JobId, EncodingJob]:
+        """Return all cached jobs by id, oldest `created` first."""
+        return {job.id: job for job in self._read(cache_table.jobs)}
+
+    def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
+        """Return the cached jobs in this state, oldest `created` first, read by the index of states."""
+        return self._read(lambda connection: cache_table.jobs_with_state(connection, state))
+
+    def count_by_state(self) -> dict[JobState, int]:
+        """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
+        return self._read(cache_table.counts)
+
+    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
+        """Return up to `limit` cached jobs whose id begins with `prefix`, by id."""
+        return self._read(lambda connection: cache_table.jobs_with_prefix(connection, prefix, limit))
+
+    def status(self) -> CacheStatus:
+        """Return what passes left for each other; a CacheStatus() if the cache is cold."""
+        return self._read(cache_table.status)
+
+
+class CachedJobs(CacheReads):
+    """The job cache in a folder, read without changing a byte of it, whoever writes it meanwhile.
+
+    A missing cache is cold and empty. CacheDamagedError says what is wrong with a damaged one; it is left as it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._database = ReadOnlyDatabase(folder / DATABASE, empty_schema="")
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        def checked(connection: sqlite3.Connection) -> T:
+            if cache_table.is_cold(connection):
+                with closing(sqlite3.connect(":memory:")) as cold:
+                    cold.execute(_COLD)
+                    return query(cold)
+            cache_table.check_mark(connection)
+            return query(connection)
+
+        try:
+            return self._database.read(checked)
+        except UnreachableError as error:
+            if isinstance(error.__cause__, sqlite3.Error) and shows_damage(error.__cause__):
+                raise CacheDamagedError(str(error.__cause__)) from error
+            raise
+
+
+def id_of(job: JobId | EncodingJob) -> JobId:
+    """The id of what may be a job or its id."""
+    return job if isinstance(job, str) else job.id

@@ -1,0 +1,278 @@
+"""The job cache that passes write: a `diskcache.Cache` in a folder of its own, 0700.
+
+Everything in it can be read again from the store. So a damaged cache is set aside and a new one begun; but one that is
+locked, read-only or on a full disk is sound, and is never touched for that.
+"""
+
+import errno
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import diskcache
+import msgspec
+
+from nommerctl.adapters import cache_table
+from nommerctl.adapters.cache_folder import locked, make_private, set_aside
+from nommerctl.adapters.cache_table import DATABASE, FORMAT, STATUS_KEY, CacheDamagedError
+from nommerctl.adapters.cached_jobs import CacheReads, id_of
+from nommerctl.adapters.os_errors import reason
+from nommerctl.adapters.sqlite_errors import shows_damage, translated
+from nommerctl.adapters.strict_disk import StrictDisk
+from nommerctl.domain.job import EncodingJob, JobId, is_job_id
+from nommerctl.domain.times import Instant
+from nommerctl.errors import NommerctlError, PermissionDeniedError, SettingsError, TryAgainError, UnreachableError
+from nommerctl.ports import CacheStatus
+
+T = TypeVar("T")
+
+TIMEOUT = 20.0
+"""Seconds to wait for other writers: several times what the longest write, a reset, takes with 100,000 jobs."""
+
+SETTINGS = {
+    "statistics": 0,
+    "tag_index": 1,
+    "eviction_policy": "none",  # diskcache's own policy drops entries silently
+    "cull_limit": 0,
+    "size_limit": 0,
+    "disk_min_file_size": 0,
+    "disk_pickle_protocol": 0,
+    "sqlite_auto_vacuum": 0,
+    "sqlite_cache_size": 8192,
+    "sqlite_journal_mode": "wal",
+    "sqlite_mmap_size": 0,  # a mapped file that is cut short kills its reader by SIGBUS
+    "sqlite_synchronous": 1,
+}
+"""Every setting that diskcache has. It keeps them in the database and would obey what it finds there; see _check."""
+
+_METADATA = {"count", "size", "hits", "misses"}
+"""What diskcache counts in its table of settings."""
+
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+_to_json = msgspec.json.Encoder()
+
+
+class _Cache(diskcache.Cache):  # type: ignore[misc] # diskcache has no types
+    """A `diskcache.Cache` that gives us its connection, and whose constructor heeds the timeout.
+
+    Statements outside of transactions, of which the constructor makes two dozen, are repeated by diskcache for up to
+    60 s each while the database is locked, whatever timeout it is given.
+    """
+
+    def __init__(self, folder: Path, timeout: float) -> None:
+        self._patience_ms = round(timeout * 1000)
+        super().__init__(str(folder), timeout=timeout, disk=StrictDisk, **SETTINGS)
+
+    @property
+    def _sql_retry(self) -> Callable[..., sqlite3.Cursor]:
+        self.connection.execute(f"PRAGMA busy_timeout = {self._patience_ms}")
+        return self.connection.execute
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of this thread."""
+        connection: sqlite3.Connection = self._con
+        return connection
+
+
+class JobCache(CacheReads):
+    """The job cache (ports.JobCache); made by `open_cache`. For use in the thread that opened it; `close` it after.
+
+    Each write is one transaction. TryAgainError when other processes keep it waiting for longer than the timeout, or
+    when the disk is full. When it turns out to be damaged it is set aside and CacheDamagedError raised: what
+    `open_cache` opens then is a new, cold one.
+    """
+
+    def __init__(self, folder: Path, timeout: float) -> None:
+        self._folder = folder
+        self._timeout = timeout
+        self._cache = _Cache(folder, timeout)
+        self._cache.connection.execute(f"PRAGMA user_version = {FORMAT}")
+        self._identity = _identity(folder)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._cache.close()
+
+    def set_aside(self) -> None:
+        """Close this cache and set its folder aside, unless another process has done that already."""
+        self.close()
+        with _translating(self._folder), locked(self._folder, self._timeout):
+            if _identity(self._folder) == self._identity:
+                set_aside(self._folder)
+
+    def update_job(self, job: EncodingJob) -> None:
+        """Cache a job, unless it is cached with a higher `version` already."""
+        self.update_jobs([job])
+
+    def update_jobs(self, jobs: Iterable[EncodingJob]) -> None:
+        """Cache many in one transaction, by the same rule."""
+        given = list(jobs)
+        with self._transaction() as cache:
+            for job in given:
+                _put(cache, job)
+
+    def remove_job(self, job: JobId | EncodingJob) -> None:
+        """Forget a job; no error if it is not cached."""
+        self.remove_jobs([id_of(job)])
+
+    def remove_jobs(self, ids: Iterable[JobId]) -> None:
+        """Forget many in one transaction."""
+        given = [job_id for job_id in ids if is_job_id(job_id)]
+        with self._transaction() as cache:
+            for job_id in given:
+                cache.delete(job_id)
+
+    def reset(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
+        """Make these the cached jobs, in one transaction, after the whole store was read at `as_of`.
+
+        A job that is cached with a higher version stays; one that is not among `jobs` stays only if it changed at or
+        after `as_of` (it was submitted meanwhile).
+        """
+        given = list(jobs)
+        kept = {job.id for job in given}
+        with self._transaction() as cache:
+            gone = [
+                job_id
+                for job_id, text in cache_table.texts(cache.connection)
+                if job_id not in kept and cache_table.freshness(job_id, text).changed < as_of
+            ]
+            for job_id in gone:
+                cache.delete(job_id)
+            for job in given:
+                _put(cache, job)
+
+    def set_status(self, change: Callable[[CacheStatus], CacheStatus]) -> None:
+        """Change the status, reading and writing it in one transaction."""
+        with self._transaction() as cache:
+            status = change(cache_table.status(cache.connection))
+            cache.set(STATUS_KEY, _to_json.encode(status).decode(), tag=None)
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        with self._setting_aside(), _translating(self._folder):
+            return query(self._cache.connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[_Cache]:
+        with self._setting_aside(), _translating(self._folder), locked(self._folder, self._timeout):
+            if _identity(self._folder) != self._identity:
+                msg = f"another process has begun a new job cache in {self._folder}"
+                raise TryAgainError(msg)
+            with self._cache.transact():
+                yield self._cache
+
+    @contextmanager
+    def _setting_aside(self) -> Iterator[None]:
+        try:
+            yield
+        except CacheDamagedError:
+            self.set_aside()
+            raise
+
+
+def open_cache(folder: Path, timeout: float = TIMEOUT) -> JobCache:
+    """Open the job cache in `folder`, made if it is missing; a damaged one is set aside and a cold one made.
+
+    A lock that another process holds is waited for, `timeout` seconds at most, then TryAgainError; so too when the
+    disk is full. PermissionDeniedError when the folder may not be written.
+    """
+    if "$" in str(folder):
+        msg = f"farm.state_dir must not hold a $: {folder}"  # diskcache would take it for a variable
+        raise SettingsError(msg)
+    folder = folder.absolute()
+    with _translating(folder):
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(folder, timeout):
+            try:
+                return _open_sound(folder, timeout)
+            except CacheDamagedError:
+                set_aside(folder)
+            return _open_sound(folder, timeout)
+
+
+def _open_sound(folder: Path, timeout: float) -> JobCache:
+    with _translating(folder):
+        _check(folder, timeout)
+        make_private(folder)
+        return JobCache(folder, timeout)
+
+
+def _check(folder: Path, timeout: float) -> None:
+    """CacheDamagedError unless diskcache may be let into the folder, because all that it obeys there is as it left it.
+
+    Of the settings in the database, it would run as PRAGMA, or set as its own attribute, whatever they name; and SQLite
+    would run any trigger.
+    """
+    path = folder / DATABASE
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        what = "its folder is not a folder"
+        raise CacheDamagedError(what) from error
+    if not stat.S_ISREG(kind):
+        what = f"{DATABASE} is not a file"
+        raise CacheDamagedError(what)
+    with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        if cache_table.is_empty(connection):
+            return
+        cache_table.check_mark(connection)
+        settings = dict(connection.execute("SELECT key, value FROM Settings").fetchall())
+    counted = [settings.pop(key, None) for key in _METADATA]
+    if settings != SETTINGS or any(type(count) is not int for count in counted):
+        what = "its settings are not ours"
+        raise CacheDamagedError(what)
+
+
+def _put(cache: _Cache, job: EncodingJob) -> None:
+    text = _to_json.encode(job).decode()
+    cached = cache.get(job.id)
+    if cached == text or (cached is not None and cache_table.freshness(job.id, cached).version > job.version):
+        return
+    cache.set(job.id, text, tag=job.state.value)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which database file stands in the folder; None if there is none."""
+    try:
+        found = (folder / DATABASE).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _translating(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, diskcache.Timeout) as error:
+        raise _meaning(error, folder) from error
+    except OSError as error:
+        raise _meaning_of_os_error(error, folder) from error
+
+
+def _meaning(error: Exception, folder: Path) -> NommerctlError:
+    # diskcache raises Timeout for whatever BEGIN says, and its ROLLBACK, after SQLite has rolled back of its own accord
+    # (disk full), raises an error over the first one: what counts is what SQLite said first.
+    first: Any = error
+    while isinstance(first.__context__, sqlite3.Error):
+        first = first.__context__
+    if isinstance(first, diskcache.Timeout):
+        return TryAgainError(f"the job cache in {folder} is locked by another process")
+    if shows_damage(first):
+        return CacheDamagedError(str(first))
+    return translated(first, folder / DATABASE)
+
+
+def _meaning_of_os_error(error: OSError, folder: Path) -> NommerctlError:
+    msg = f"the job cache in {folder} cannot be used: {reason(error)}"
+    if error.errno in _FORBIDDEN:
+        return PermissionDeniedError(msg)
+    return TryAgainError(msg) if error.errno in _FULL else UnreachableError(msg)

@@ -1,0 +1,178 @@
+"""One HTTP request at a time, with an end to everything: to connecting, to silence, and to the whole.
+
+The standard library bounds each wait for bytes but not the sum of them, so a server that sends a byte now and then
+could hold a caller for ever. Here the waiting is done in a thread of its own, and the caller's thread can cut the
+connection under it. No proxy is used and no redirect followed, unless the caller does it.
+"""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+from nommerctl import __version__
+from nommerctl.domain.text import shown
+from nommerctl.domain.uris import check_http_url
+from nommerctl.errors import TransferError, UsageError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+    from urllib3.connection import HTTPConnection
+
+T = TypeVar("T")
+
+CONNECT_LIMIT = 3.0
+"""Seconds that connecting to one address may take."""
+
+SILENCE_LIMIT = 10.0
+"""Seconds that a server may send nothing."""
+
+_ATTENTION = 0.5
+"""Seconds between two looks of the caller's thread."""
+
+
+class ConnectionBrokenError(TransferError):
+    """A server could not be reached, fell silent, or broke off: another try may succeed."""
+
+
+class Line:
+    """A connection to one server at a time, which another thread may cut whatever this one waits for."""
+
+    def __init__(self) -> None:
+        self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        self._answer: BaseHTTPResponse | None = None
+        self._is_cut = False
+
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> "BaseHTTPResponse":
+        """Send a request and return its answer, whatever its status, with the body still to be read, as it comes.
+
+        TransferError if the URL is none for HTTP or has credentials; ConnectionBrokenError if there is no answer.
+        """
+        from urllib3.util import parse_url
+
+        self.close()
+        with translated(url):
+            check_http_url(url)
+            parts = parse_url(url)
+            connection = _connection(parts.scheme or "", parts.host or "", parts.port)
+            self._connection = connection
+            connection.connect()
+            self._socket = connection.sock  # kept, because the connection forgets it when a body is read to its end
+            if self._is_cut:
+                raise ConnectionAbortedError
+            connection.timeout = SILENCE_LIMIT
+            connection.request(
+                method,
+                parts.request_uri,
+                body=body,
+                headers={"User-Agent": f"nommerctl/{__version__}", "Accept-Encoding": "identity", **headers},
+                preload_content=False,
+                decode_content=False,
+            )
+            self._answer = connection.getresponse()
+            return self._answer
+
+    def cut(self) -> None:
+        """End at once, from another thread, what `ask` or the reading of a body is waiting for."""
+        self._is_cut = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection; no error if there is none."""
+        if self._answer is not None:
+            self._answer.close()
+        if self._socket is not None:
+            self._socket.close()
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _connection(scheme: str, host: str, port: int | None) -> "HTTPConnection":
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    if scheme == "https":
+        from ssl import create_default_context
+
+        return HTTPSConnection(host.strip("[]"), port, timeout=CONNECT_LIMIT, ssl_context=create_default_context())
+    return HTTPConnection(host.strip("[]"), port, timeout=CONNECT_LIMIT)
+
+
+def attended(url: str, work: Callable[[Line], T], *, limit: float, keep_on: Callable[[], None]) -> T:
+    """Return what `work` makes of a Line, in a thread of its own; what it raises comes out.
+
+    `keep_on` is called twice a second meanwhile. When it raises, or after `limit` seconds (TransferError), the line
+    is cut and `work` gets an error where it is.
+    """
+    line = Line()
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(work(line))
+        except Exception as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            errors.append(error)
+        finally:
+            line.close()
+
+    thread = Thread(target=run, name="http", daemon=True)
+    end = monotonic() + limit
+    thread.start()
+    try:
+        while thread.is_alive():
+            keep_on()
+            left = end - monotonic()
+            if left <= 0:
+                msg = f"'{shown(url)}' was not finished within {limit:g} s"
+                raise TransferError(msg)
+            thread.join(min(_ATTENTION, left))
+    finally:
+        line.cut()
+        thread.join(_ATTENTION)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn what connecting, asking and reading may raise into a TransferError with one sentence."""
+    from http.client import HTTPException
+
+    from urllib3.exceptions import HTTPError, LocationParseError
+
+    try:
+        yield
+    except UsageError as error:
+        raise TransferError(str(error)) from error
+    except LocationParseError as error:
+        msg = f"'{shown(url)}' is not a URL that can be asked for"
+        raise TransferError(msg) from error
+    except (HTTPError, HTTPException, OSError) as error:
+        msg = f"'{shown(url)}' failed: {_reason(error)}"
+        raise ConnectionBrokenError(msg) from error
+
+
+def _reason(error: Exception) -> str:
+    from ssl import SSLCertVerificationError, SSLError
+
+    from urllib3.exceptions import ConnectTimeoutError
+
+    cause = error.__cause__ or error  # urllib3 chains what the system said
+    if isinstance(cause, socket.gaierror):
+        return "its host is not known"
+    if isinstance(cause, TimeoutError):
+        connecting = isinstance(error, ConnectTimeoutError)
+        return f"no connection within {CONNECT_LIMIT:g} s" if connecting else "it sent nothing for too long"
+    if isinstance(cause, SSLCertVerificationError):
+        return f"its certificate is not accepted: {cause.verify_message}"
+    if isinstance(cause, SSLError):
+        return "it does not speak TLS as it should"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    return "the connection broke off"

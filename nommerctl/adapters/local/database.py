@@ -1,0 +1,178 @@
+"""`farm.db`: one SQLite file, shared by every process of the farm on this machine."""
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from nommerctl.adapters.local.schema import APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
+from nommerctl.adapters.os_errors import reason
+from nommerctl.adapters.sqlite_errors import translated
+from nommerctl.errors import PermissionDeniedError, TryAgainError, UnreachableError
+
+T = TypeVar("T")
+
+_FILE_MODE = 0o600
+_RETRY_PAUSE = 0.01
+_PRIMARY_CODE = 0xFF  # the byte of an extended result code that says what kind it is
+_creating = threading.Lock()
+
+
+class Reading(Protocol):
+    """A database that can be queried: what the read sides of job store, queue and ledger stand on."""
+
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query against one consistent state of the database and return its result.
+
+        The query may run more than once, and its connection is gone when it returns: it hands out rows, not a cursor.
+        """
+
+
+def rows(reading: Reading, statement: str, parameters: Sequence[str | int] = ()) -> list[Any]:
+    """Return all rows, as tuples, that one SELECT finds."""
+    return reading.read(lambda connection: connection.execute(statement, parameters).fetchall())
+
+
+class Database:
+    """A `Reading` that can also write; it may be used by several threads, and by several processes at once.
+
+    Every transaction has a connection to itself, taken from those that are idle. A commit reaches the disk before
+    it returns (`synchronous=FULL`), so what was answered survives a power cut.
+    """
+
+    def __init__(self, path: Path, busy_timeout: float = 30.0) -> None:
+        """Open `path`, making file and tables if need be; wait up to `busy_timeout` seconds for other writers."""
+        self._path = path
+        self._busy_timeout = busy_timeout
+        self._idle: deque[sqlite3.Connection] = deque()
+        self.read(lambda _: None)
+
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query against one consistent state of the database; writers do not wait for it, nor it for them."""
+        with self._transaction("BEGIN") as connection:
+            return query(connection)
+
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `change` as the only writer, commit, and return its result; if it raises, nothing was written."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            return change(connection)
+
+    def close(self) -> None:
+        """Let go of the file, once no thread is at work in here; the next use opens it again."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._take()
+            try:
+                connection.execute(begin)
+                yield connection
+                connection.commit()
+            finally:
+                connection.rollback()  # what was not committed; nothing after a commit
+                self._idle.append(connection)
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        _create(self._path)
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self._busy_timeout,
+            isolation_level=None,  # transactions begin where this module says so, and nowhere else
+            check_same_thread=False,  # one thread at a time has it, but not always the same one
+        )
+        try:
+            _make_schema(connection, self._path)
+            self._use_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch to the write-ahead log. SQLite itself does not wait when two processes do so at once."""
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_RETRY_PAUSE)
+            else:
+                return
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read, if there is none; SQLite gives its log the same mode.
+
+    A process that opens and closes an SQLite file by itself loses the locks of all its connections to it. So the file
+    is only opened here when it is new, and no other thread comes to connect to it before it is closed again.
+    """
+    with _creating:
+        try:
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _FILE_MODE))
+        except FileExistsError:
+            return  # another process was first
+        except PermissionError as error:
+            msg = f"{path} cannot be made: no permission to write to its folder"
+            raise PermissionDeniedError(msg) from error
+        except OSError as error:
+            kind = TryAgainError if error.errno in {errno.ENOSPC, errno.EDQUOT} else UnreachableError
+            msg = f"{path} cannot be made: {reason(error)}"
+            raise kind(msg) from error
+
+
+def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables in an empty file; UnreachableError if the file holds something else."""
+    connection.execute("BEGIN")
+    made = _is_ours(connection, path)
+    connection.commit()
+    if made:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if not _is_ours(connection, path):  # another process may have been first
+        for statement in STATEMENTS:
+            connection.execute(statement)
+    connection.commit()
+
+
+def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the tables are there; False for an empty file, UnreachableError for anything but our own schema.
+
+    To be asked within a transaction, or the answers may be from before and after another process made the tables.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):
+        return True
+    if application == APPLICATION_ID:
+        msg = (
+            f"{path} holds version {version} of the tables and this nommerctl knows version {SCHEMA_VERSION}:"
+            " use the nommerctl that made it, or a newer one"
+        )
+        raise UnreachableError(msg)
+    if application or version or tables:
+        msg = f"{path} is a database of another program: move it away, or choose another state folder"
+        raise UnreachableError(msg)
+    return False

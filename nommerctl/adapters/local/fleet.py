@@ -1,0 +1,135 @@
+"""The fleet of one machine: detached worker processes."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from nommerctl.adapters.local.node_home import NodeHome
+from nommerctl.adapters.local.worker_log import drop_old_logs, open_log
+from nommerctl.domain.fleet import Instance, Launch, NodeId
+from nommerctl.errors import PermissionDeniedError, UnreachableError
+from nommerctl.ports import Clock
+
+GRACE = 5.0
+"""Seconds between asking a worker to end and ending it."""
+
+_ORDER = ".order"
+
+
+class Order(Struct, frozen=True):
+    """The request of a launch: the command that starts a worker, which learns its node and lock besides."""
+
+    argv: tuple[str, ...]
+
+
+class LocalFleetReads:
+    """The nodes of this machine, looked at. `folder` is the state folder's `workers`; it need not exist."""
+
+    def __init__(self, folder: Path, *, worker: Sequence[str]) -> None:
+        self._folder = folder
+        self._worker = tuple(worker)
+
+    def get_instances(self) -> list[Instance]:
+        """Return every node that has a folder."""
+        try:
+            homes = [NodeHome(entry) for entry in sorted(self._folder.iterdir()) if entry.is_dir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            msg = f"the folder of the workers cannot be read: {error}"
+            raise UnreachableError(msg) from error
+        return [Instance(home.node, home.alive(), home.birth().launched) for home in homes]
+
+    def request(self, *, token: str, count: int, slots: int) -> str:  # noqa: ARG002 - what other fleets put into it
+        """Return the command line of each worker, as JSON."""
+        return msgspec.json.encode(Order((*self._worker, "--slots", str(slots)))).decode()
+
+
+class LocalFleet(LocalFleetReads):
+    """Starts workers in sessions of their own, so that neither a closed terminal nor cron's end reaches them."""
+
+    def __init__(
+        self, folder: Path, logs: Path, *, worker: Sequence[str], environment: Mapping[str, str], clock: Clock
+    ) -> None:
+        super().__init__(folder, worker=worker)
+        self._logs = logs
+        self._environment = environment
+        self._clock = clock
+
+    def spawn_instances(self, launch: Launch) -> list[NodeId]:
+        """Start the workers of an order that were not started yet.
+
+        What was started stands in a file named after the order, written before each start: so a worker that came,
+        worked and left again between two tries is not started twice.
+        """
+        argv = msgspec.json.decode(launch.request, type=Order).argv
+        started = self._folder / f"{launch.token}{_ORDER}"
+        for other in self._folder.glob(f"*{_ORDER}"):
+            if other != started:
+                other.unlink(missing_ok=True)
+        drop_old_logs(self._logs)
+        with started.open("a+", encoding="ascii") as file:
+            file.seek(0)
+            known = file.read().split()
+            nodes = [f"{launch.token}-{number}" for number in range(launch.count)]
+            for node in nodes:
+                if node not in known:
+                    file.write(f"{node}\n")
+                    file.flush()
+                    self._start(node, argv)
+        return nodes
+
+    def _start(self, node: NodeId, argv: Sequence[str]) -> None:
+        home = NodeHome(self._folder / node)
+        launched = self._clock()
+        descriptor = home.occupy(launched)
+        try:
+            with open_log(self._logs, node) as log:
+                process = subprocess.Popen(
+                    [*argv, "--node", node, "--lock", str(descriptor)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    env=self._environment,
+                    pass_fds=(descriptor,),
+                    start_new_session=True,
+                )
+            home.sign(launched, process.pid)
+            process.returncode = 0  # it outlives us on purpose: nobody waits for it here
+        except OSError as error:
+            msg = f"a worker cannot be started: {error}"
+            raise UnreachableError(msg) from error
+        finally:
+            home.let_go()
+
+    def end_instances(self, nodes: Sequence[NodeId]) -> None:
+        """Ask each worker to end, end it if it does not, and clear away what it left."""
+        homes = [NodeHome(self._folder / node) for node in nodes]
+        living = [home for home in homes if home.alive()]
+        for sign, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, 1.0)):
+            for home in living:
+                _signal(home, sign)
+            deadline = time.monotonic() + patience
+            while living and time.monotonic() < deadline:
+                time.sleep(0.05)
+                living = [home for home in living if home.alive()]
+        for home in homes:
+            home.clear()
+
+
+def _signal(home: NodeHome, sign: signal.Signals) -> None:
+    """Signal the process that holds the lock: while it is held, the id in it cannot have passed to another."""
+    try:
+        os.kill(home.birth().pid, sign)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        msg = f"worker {home.node} belongs to another user and cannot be ended"
+        raise PermissionDeniedError(msg) from error

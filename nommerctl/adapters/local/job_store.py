@@ -1,0 +1,182 @@
+"""The job store in `farm.db`: a row for each job, its record as JSON, and what is asked for in indexed columns."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import msgspec
+from msgspec import structs
+
+from nommerctl.adapters.local.database import Database, Reading, rows
+from nommerctl.domain.job import EncodingJob, JobId, JobState
+from nommerctl.domain.times import Instant
+from nommerctl.errors import UnreachableError, UsageError
+
+_IDS_AT_ONCE = 500
+"""Fewer than the 999 parameters that old builds of SQLite take."""
+
+_PAGE = 500
+"""Records that an iterator holds at once, undecoded: about a megabyte."""
+
+_ABOVE_HEX = "g"
+"""Sorts after every character of an id: `prefix + "g"` is above all the ids that begin with the prefix."""
+
+_Row: TypeAlias = tuple[JobId, bytes]
+
+_SELECT = "SELECT id, CAST(body AS BLOB) FROM jobs"  # bytes, so that damage shows in _decoded and nowhere before
+_decoder = msgspec.json.Decoder(EncodingJob)
+
+
+class SqliteJobReads:
+    """A ports.JobReads over anything that can be queried.
+
+    The iterators read a page at a time and keep no transaction open in between. A job that is selected all the while
+    is not left out: `created` never changes, and a change of state moves a job to a later place, for `changed` grows
+    with the clock. So a job that changes meanwhile may come twice, the second time as it then stands.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def get(self, ids: Iterable[JobId]) -> dict[JobId, EncodingJob]:
+        """Return those of the named jobs that exist, all as of one moment."""
+        wanted = list(ids)
+
+        def query(connection: sqlite3.Connection) -> list[_Row]:
+            found: list[_Row] = []
+            for start in range(0, len(wanted), _IDS_AT_ONCE):
+                some = wanted[start : start + _IDS_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                found += connection.execute(f"{_SELECT} WHERE id IN ({marks})", some)
+            return found
+
+        return {job_id: _decoded(job_id, body) for job_id, body in self._reading.read(query)}
+
+    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
+        """Return up to `limit` jobs whose id begins with `prefix`, by id."""
+        if not prefix.isascii():  # no id is like that, and what a terminal sends may not even be Unicode
+            return []
+        statement = f"{_SELECT} WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        found = rows(self._reading, statement, (prefix, prefix + _ABOVE_HEX, limit))
+        return [_decoded(job_id, body) for job_id, body in found]
+
+    def unfinished(self) -> Iterator[EncodingJob]:
+        """Yield every unfinished job, oldest `created` first."""
+        return self._paged("jobs_unfinished", "finished = 0", by="created")
+
+    def untold(self) -> Iterator[EncodingJob]:
+        """Yield every job that a `notify_url` still has to be told of, oldest `changed` first."""
+        return self._paged("jobs_untold", "untold = 1")
+
+    def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
+        """Yield every unfinished job with `changed` before the instant, oldest first."""
+        return self._paged("jobs_silent", "finished = 0 AND changed < ?", changed_before)
+
+    def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
+        """Yield every finished job with `changed` at or after `since`, oldest first."""
+        return self._paged("jobs_finished", "finished = 1", since=since)
+
+    def finished_before(self, before: Instant) -> Iterator[EncodingJob]:
+        """Yield every finished job with `changed` before `before` and nothing untold, oldest first."""
+        return self._paged("jobs_done_with", "finished = 1 AND untold = 0 AND changed < ?", before)
+
+    def in_state(self, state: JobState) -> Iterator[EncodingJob]:
+        """Yield every job in this state, oldest `changed` first."""
+        return self._paged("jobs_in_state", "state = ?", state.value)
+
+    def _paged(
+        self, index: str, condition: str, *parameters: str | Instant, by: str = "changed", since: Instant = 0
+    ) -> Iterator[EncodingJob]:
+        """Yield the selected jobs in the order of an instant, and of their ids where that is the same.
+
+        The index is named so that a query which does not fit it fails, and never reads the whole table instead.
+        """
+        statement = (
+            f"SELECT {by}, id, CAST(body AS BLOB) FROM jobs INDEXED BY {index}"  # noqa: S608 - all of it from above
+            f" WHERE {condition} AND ({by}, id) > (?, ?) ORDER BY {by}, id LIMIT {_PAGE}"
+        )
+        instant, job_id = since, ""
+        while True:
+            page = rows(self._reading, statement, (*parameters, instant, job_id))
+            for _, selected, body in page:
+                yield _decoded(selected, body)
+            if len(page) < _PAGE:
+                return
+            instant, job_id, _ = page[-1]
+
+
+class SqliteJobStore(SqliteJobReads):
+    """A ports.JobStore. SQLite has one writer at a time: what a transition reads, nobody changes before it writes."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._database = database
+
+    def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
+        """Store new jobs in one transaction; those whose id exists come back as they stand."""
+
+        def change(connection: sqlite3.Connection) -> list[EncodingJob]:
+            return [_inserted(connection, job) for job in jobs]
+
+        return self._database.write(change)
+
+    def transition(self, job_id: JobId, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+        """Read a job, apply a move and write the result, as the only writer; UsageError for an unknown id."""
+
+        def change(connection: sqlite3.Connection) -> EncodingJob:
+            job = _read(connection, job_id)
+            if job is None:
+                msg = f"no job {job_id} in the store"
+                raise UsageError(msg)
+            moved = move(job)
+            if moved is job:
+                return job
+            moved = structs.replace(moved, version=job.version + 1)
+            connection.execute(
+                "UPDATE jobs SET state = ?, finished = ?, untold = ?, created = ?, changed = ?, version = ?, body = ?"
+                " WHERE id = ?",
+                (*_columns(moved), job_id),
+            )
+            return moved
+
+        return self._database.write(change)
+
+    def remove(self, job: EncodingJob) -> bool:
+        """Remove a job if its version is still the one given."""
+        return self._database.write(
+            lambda connection: (
+                connection.execute("DELETE FROM jobs WHERE id = ? AND version = ?", (job.id, job.version)).rowcount == 1
+            )
+        )
+
+
+def _read(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:
+    row = connection.execute(f"{_SELECT} WHERE id = ?", (job_id,)).fetchone()
+    return _decoded(*row) if row else None
+
+
+def _inserted(connection: sqlite3.Connection, job: EncodingJob) -> EncodingJob:
+    standing = _read(connection, job.id)
+    if standing is not None:
+        return standing
+    first = structs.replace(job, version=1)
+    connection.execute(
+        "INSERT INTO jobs (state, finished, untold, created, changed, version, body, id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*_columns(first), job.id),
+    )
+    return first
+
+
+def _columns(job: EncodingJob) -> tuple[str, bool, bool, Instant, Instant, int, str]:
+    """What a row holds beside the id, in the order of the two statements that write it."""
+    body = msgspec.json.encode(job).decode()
+    return job.state.value, job.finished, bool(job.untold), job.created, job.changed, job.version, body
+
+
+def _decoded(job_id: JobId, body: bytes) -> EncodingJob:
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        msg = f"the record of job {job_id} in the store is damaged: {error}"
+        raise UnreachableError(msg) from error

@@ -1,0 +1,159 @@
+"""The ledger in `farm.db`: heartbeats, launches, the generation and what scale decided."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+from msgspec import structs
+
+from nommerctl.adapters.local.database import Database, Reading, rows
+from nommerctl.domain.fleet import Heartbeat, Launch, NodeId
+from nommerctl.domain.times import Instant, micros
+from nommerctl.errors import ConflictError, UnreachableError
+from nommerctl.ports import Clock, Decision
+
+_DAY = 24 * 3600
+_LAUNCHES_KEPT = micros(_DAY)
+_DECISIONS_KEPT = micros(7 * _DAY)
+
+R = TypeVar("R", Heartbeat, Launch, Decision)
+
+
+class SqliteLedgerReads:
+    """A ports.LedgerReads over anything that can be queried."""
+
+    def __init__(self, reading: Reading, clock: Clock) -> None:
+        self._reading = reading
+        self._clock = clock
+
+    def heartbeats(self) -> dict[NodeId, Heartbeat]:
+        """Return the last heartbeat of every node that is not yet forgotten."""
+        beats = [_decoded(body, Heartbeat) for (body,) in rows(self._reading, "SELECT body FROM heartbeats")]
+        return {beat.node: beat for beat in beats}
+
+    def generation(self) -> int:
+        """Return how many orders have been settled."""
+        return self._reading.read(_generation)
+
+    def unsettled(self) -> Launch | None:
+        """Return the order whose answer is not known yet, None if there is none."""
+        return self._reading.read(_unsettled)
+
+    def launches(self) -> list[Launch]:
+        """Return the orders of the last 24 hours, oldest first, and any unsettled one."""
+        since = self._clock() - _LAUNCHES_KEPT
+        statement = (
+            "SELECT body FROM launches WHERE settled = 0"
+            " UNION ALL SELECT body FROM launches WHERE settled = 1 AND ordered >= ?"
+        )
+        found = [_decoded(body, Launch) for (body,) in rows(self._reading, statement, (since,))]
+        return sorted(found, key=lambda launch: launch.ordered)
+
+    def decisions(self, limit: int) -> list[Decision]:
+        """Return the last decisions, newest first."""
+        statement = "SELECT body FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
+        return [_decoded(body, Decision) for (body,) in rows(self._reading, statement, (limit,))]
+
+
+class SqliteLedger(SqliteLedgerReads):
+    """A ports.Ledger. What is older than its reads show is deleted when the next of its kind is written."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database, clock)
+        self._database = database
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Write a node's heartbeat over its last one."""
+        self._database.write(lambda connection: _write_beat(connection, heartbeat))
+
+    def mark(self, node: NodeId, at: Instant) -> None:
+        """Note that a node was found silent at `at`, unless it is already marked."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT body FROM heartbeats WHERE node = ?", (node,)).fetchone()
+            beat = _decoded(row[0], Heartbeat) if row else Heartbeat(node=node, started=0, at=0, slots=0)
+            if beat.marked is None:
+                _write_beat(connection, structs.replace(beat, marked=at))
+
+        self._database.write(change)
+
+    def forget(self, node: NodeId) -> None:
+        """Drop a node's heartbeat; no error if it has none."""
+        self._database.write(lambda connection: connection.execute("DELETE FROM heartbeats WHERE node = ?", (node,)))
+
+    def journal(self, launch: Launch) -> None:
+        """Write an order before it is given; ConflictError if somebody else decided at the same time."""
+        now = self._clock()
+
+        def change(connection: sqlite3.Connection) -> None:
+            generation = _generation(connection)
+            if launch.generation != generation:
+                msg = (
+                    f"order {launch.token} is for generation {launch.generation} of the farm, which is at {generation}"
+                )
+                raise ConflictError(msg)
+            standing = _unsettled(connection)
+            if standing is not None and standing.token == launch.token:
+                return
+            if standing is not None:
+                msg = f"order {launch.token} must wait: the answer to order {standing.token} is not known yet"
+                raise ConflictError(msg)
+            connection.execute("DELETE FROM launches WHERE settled = 1 AND ordered < ?", (now - _LAUNCHES_KEPT,))
+            _write_launch(connection, launch)
+
+        self._database.write(change)
+
+    def settle(self, token: str, nodes: Sequence[NodeId]) -> None:
+        """Note what came of an order and raise the generation; nothing if it is not the unsettled one."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            launch = _unsettled(connection)
+            if launch is None or launch.token != token:
+                return
+            _write_launch(connection, structs.replace(launch, settled=True, nodes=tuple(nodes)))
+            connection.execute("UPDATE control SET value = value + 1 WHERE name = 'generation'")
+
+        self._database.write(change)
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a decision, and drop those that are a week older."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM decisions WHERE at < ?", (decision.at - _DECISIONS_KEPT,))
+            connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, _encoded(decision)))
+
+        self._database.write(change)
+
+
+def _generation(connection: sqlite3.Connection) -> int:
+    row: tuple[int] = connection.execute("SELECT value FROM control WHERE name = 'generation'").fetchone()
+    return row[0]
+
+
+def _unsettled(connection: sqlite3.Connection) -> Launch | None:
+    row = connection.execute("SELECT body FROM launches WHERE settled = 0").fetchone()
+    return _decoded(row[0], Launch) if row else None
+
+
+def _write_beat(connection: sqlite3.Connection, beat: Heartbeat) -> None:
+    connection.execute("REPLACE INTO heartbeats (node, body) VALUES (?, ?)", (beat.node, _encoded(beat)))
+
+
+def _write_launch(connection: sqlite3.Connection, launch: Launch) -> None:
+    connection.execute(
+        "REPLACE INTO launches (token, ordered, settled, body) VALUES (?, ?, ?, ?)",
+        (launch.token, launch.ordered, launch.settled, _encoded(launch)),
+    )
+
+
+def _encoded(record: Heartbeat | Launch | Decision) -> str:
+    return msgspec.json.encode(record).decode()
+
+
+def _decoded(body: str, kind: type[R]) -> R:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        msg = f"a {kind.__name__.lower()} in the ledger is damaged: {error}"
+        raise UnreachableError(msg) from error

@@ -1,0 +1,43 @@
+"""The log of a worker: one file for each node, which is also where its standard output and error go."""
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_BYTES = 1_000_000
+"""A log larger than this becomes `NODE.log.1`, and a new one is begun."""
+
+KEPT = 40
+"""How many log files are kept, newest first."""
+
+
+def open_log(folder: Path, node: str) -> BinaryIO:
+    """Open the log of a node for appending, for it to be given to the worker as output."""
+    descriptor = os.open(folder / f"{node}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
+def rotate(folder: Path, node: str, *, max_bytes: int = MAX_BYTES) -> None:
+    """Begin a new log if this process writes into the log of `node` and it has grown too large."""
+    path = folder / f"{node}.log"
+    ours = os.fstat(sys.stderr.fileno())
+    try:
+        file = path.stat()
+    except FileNotFoundError:
+        return
+    if (ours.st_dev, ours.st_ino) != (file.st_dev, file.st_ino) or file.st_size <= max_bytes:
+        return
+    path.replace(path.with_suffix(".log.1"))
+    with open_log(folder, node) as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+
+
+def drop_old_logs(folder: Path, *, keep: int = KEPT) -> None:
+    """Remove the oldest logs beyond `keep`."""
+    logs = sorted(folder.glob("*.log*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in logs[keep:]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,21 @@
+"""What the operating system refuses, in plain words."""
+
+import errno
+
+_REASONS = {
+    errno.EACCES: "permission denied",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EISDIR: "it is a folder",
+    errno.ELOOP: "its symbolic links go in a circle",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOENT: "there is no such file",
+    errno.ENOSPC: "no space is left on the disk",
+    errno.ENOTDIR: "a part of the path is not a folder",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+def reason(error: OSError) -> str:
+    """Return why the system refused, to stand after a colon; the system's own words for what is rare."""
+    return _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -1,0 +1,73 @@
+"""What an error of SQLite means to the farm: the one place where they are translated."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from nommerctl.errors import NommerctlError, PermissionDeniedError, TryAgainError, UnreachableError
+
+_PRIMARY_CODE = 0xFF
+"""SQLite's extended result codes hold the primary one in their lowest byte."""
+
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+
+# A writer was killed in the middle of making the database, or its file was moved: the next writer puts it right.
+_HALF_WRITTEN = frozenset(
+    {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT}
+)
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+
+
+def _extended_code(error: sqlite3.Error) -> int:
+    """The extended result code; SQLITE_ERROR for what the Python module raises of its own accord."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+
+
+def shows_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is not a database, or not a whole one; never true of a locked, read-only or full disk."""
+    # The Python module itself, which gives no code, finds text that is not UTF-8.
+    undecodable = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
+    return undecodable or _extended_code(error) & _PRIMARY_CODE in _DAMAGED
+
+
+def passes_by(error: sqlite3.Error, path: Path) -> bool:
+    """Whether a reader that looks again may find the database at `path` free, or its files in their places."""
+    extended = _extended_code(error)
+    code = extended & _PRIMARY_CODE
+    return code in _BUSY or extended in _HALF_WRITTEN or (code == sqlite3.SQLITE_CANTOPEN and not _hidden(path))
+
+
+def translated(error: sqlite3.Error, path: Path) -> NommerctlError:
+    """Return the project's error for what SQLite said of the database at `path`; raise it `from` the original.
+
+    TryAgainError when it is locked or the disk is full, PermissionDeniedError when it may not be read or written,
+    UnreachableError for damage and everything else.
+    """
+    extended = _extended_code(error)
+    code = extended & _PRIMARY_CODE
+    if code in _BUSY or extended in _HALF_WRITTEN:
+        return TryAgainError(f"{path} is locked by another process: {error}")
+    if code == sqlite3.SQLITE_FULL:
+        return TryAgainError(f"the disk that holds {path} is full: {error}")
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM} or (code == sqlite3.SQLITE_CANTOPEN and _closed(path)):
+        return PermissionDeniedError(f"no permission to use {path}: {error}")
+    return UnreachableError(f"{path} cannot be used: {error}")
+
+
+def _hidden(path: Path) -> bool:
+    """Whether this user may not read the database, or a file that belongs to it.
+
+    Asked without opening anything: closing a descriptor of a database would drop the locks that this process holds.
+    """
+    files = [path, Path(f"{path}-wal"), Path(f"{path}-shm")]
+    return _refused(path.parent, os.X_OK) or any(_refused(file, os.R_OK) for file in files)
+
+
+def _closed(path: Path) -> bool:
+    """Whether this user may not read the database, or not make the files beside it that writing takes."""
+    return _hidden(path) or _refused(path.parent, os.W_OK)
+
+
+def _refused(path: Path, mode: int) -> bool:
+    return os.path.lexists(path) and not os.access(path, mode)

@@ -1,0 +1,86 @@
+"""Looking: these commands change nothing, not even the cache."""
+
+from typing import Annotated
+
+import typer
+
+from nommerctl.cli.context import emit, open_farm, terminal
+from nommerctl.cli.options import Json
+from nommerctl.domain.job import JobState
+
+
+def list_jobs(
+    ctx: typer.Context,
+    state: Annotated[
+        list[JobState] | None, typer.Option("--state", help="Only jobs in this state; may be given again.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the jobs that the cache knows: open ones, and those that finished lately.
+
+    A terminal gets a table, a pipe gets tab-separated text. How old the cache is stands below; 'nommerctl refresh'
+    brings it up to date.
+    """
+    farm = open_farm(ctx)
+    cache = farm.cached_jobs
+    states = list(dict.fromkeys(state or JobState))
+    jobs = sorted(
+        (job for each in states for job in cache.get_jobs_with_state(each)), key=lambda job: (job.created, job.id)
+    )
+    as_of = cache.status().refreshed
+    now = farm.clock()
+    where = terminal()
+    from nommerctl.render import jobs as render
+
+    if json:
+        emit(render.jobs_json(jobs, command="list", as_of=as_of, now=now))
+    elif where.is_terminal:
+        emit(render.jobs_table(jobs, now=now, width=where.width, color=where.color, as_of=as_of))
+    else:
+        emit(render.jobs_tsv(jobs, now))
+
+
+def show(
+    ctx: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The first characters of a job's id.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Show all that is known of a job: its history, its ffmpeg command, the end of its log."""
+    from nommerctl.passes.jobs import named
+    from nommerctl.render.job_detail import job_detail_json, job_detail_text
+
+    farm = open_farm(ctx)
+    found = named(farm.look().store, job)
+    now = farm.clock()
+    emit(job_detail_json(found, now=now) if json else job_detail_text(found, now=now, color=terminal().color))
+
+
+def nodes(ctx: typer.Context, json: Json = False) -> None:
+    """List the nodes: which live, how many slots they have, and what they are at."""
+    from nommerctl.passes.scale import nodes as known_nodes
+    from nommerctl.render import nodes as render
+
+    farm = open_farm(ctx)
+    reads = farm.look()
+    found = known_nodes(reads.fleet.get_instances(), reads.ledger.heartbeats(), reads.ledger.launches())
+    now, limits, where = farm.clock(), farm.settings.scale, terminal()
+    if json:
+        emit(render.nodes_json(found, now=now, limits=limits))
+    elif where.is_terminal:
+        emit(render.nodes_table(found, now=now, limits=limits, width=where.width, color=where.color))
+    else:
+        emit(render.nodes_tsv(found, now=now, limits=limits))
+
+
+def why(
+    ctx: typer.Context,
+    last: Annotated[int, typer.Option(min=1, max=1000, help="How many decisions.")] = 5,
+    json: Json = False,
+) -> None:
+    """Show why scale launched or ended nodes: its last decisions, newest first."""
+    from nommerctl.render.decisions import decisions_json, decisions_text
+
+    farm = open_farm(ctx)
+    decisions = farm.look().ledger.decisions(last)
+    now = farm.clock()
+    emit(decisions_json(decisions, now=now) if json else decisions_text(decisions, now=now, color=terminal().color))

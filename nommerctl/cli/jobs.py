@@ -1,0 +1,167 @@
+"""Jobs: submit them, try them again, give them up."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nommerctl.cli.context import emit, narrate, open_farm, terminal
+from nommerctl.cli.options import DryRun, JobNames, Json
+from nommerctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from nommerctl.domain.job import EncodingJob
+    from nommerctl.domain.outcome import Outcome
+    from nommerctl.wiring.farm import Farm
+
+
+def submit(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Files to encode, or http(s) addresses.", show_default=False),
+    ],
+    dest: Annotated[
+        str, typer.Option("--dest", help="The file to write, or a folder: then each is named after its source.")
+    ],
+    preset: Annotated[str | None, typer.Option("--preset", help="web-480p, web-720p, web-1080p or audio-m4a.")] = None,
+    options: Annotated[
+        Path | None,
+        typer.Option(
+            "--options", metavar="FILE", help="ffmpeg options instead: a JSON list of passes, as media-nommer's."
+        ),
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option("--suffix", help="What follows the source's name in a folder (default: the preset's).")
+    ] = None,
+    client_id: Annotated[
+        str | None, typer.Option("--client-id", help="Your own name for the job: submitting it twice is the same job.")
+    ] = None,
+    notify_url: Annotated[
+        str | None, typer.Option("--notify-url", help="Address that is told of every change of state, by a form POST.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Run the passes here until the jobs are finished, and show their progress.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Submit files to be encoded.
+
+    Everything is checked first: sources that are missing, empty or still being written, destinations that cannot be
+    written, unknown presets and options are refused, and then nothing is stored.
+    """
+    from nommerctl.wiring.submitting import Submission, submit_jobs
+
+    farm = open_farm(ctx)
+    if wait:
+        farm.worker_flags = ("--heartbeat", "1")
+    jobs = submit_jobs(
+        farm,
+        Submission(
+            sources=tuple(sources),
+            dest=dest,
+            preset=preset,
+            options=options,
+            suffix=suffix,
+            client_id=client_id,
+            notify_url=notify_url,
+        ),
+    )
+    if wait:
+        from nommerctl.cli.live import wait_for
+
+        jobs = wait_for(farm, [job.id for job in jobs])
+    show_jobs(farm, jobs, json=json, command="submit")
+    if wait:
+        raise typer.Exit(code_for(jobs))
+
+
+def show_jobs(farm: "Farm", jobs: "list[EncodingJob]", *, json: bool, command: str) -> None:
+    """Write these jobs as they now stand: a table, TSV or JSON."""
+    from nommerctl.render.jobs import jobs_json, jobs_table, jobs_tsv
+
+    now, where = farm.clock(), terminal()
+    if json:
+        emit(jobs_json(jobs, command=command, as_of=now, now=now))
+    elif where.is_terminal:
+        emit(jobs_table(jobs, now=now, width=where.width, color=where.color, as_of=now))
+    else:
+        emit(jobs_tsv(jobs, now))
+
+
+def code_for(jobs: "list[EncodingJob]") -> int:
+    """Return the exit code after waiting for jobs: 3 unless all of them are FINISHED."""
+    from nommerctl.domain.job import JobState
+    from nommerctl.errors import ExitCode
+
+    return ExitCode.DONE if all(job.state is JobState.FINISHED for job in jobs) else ExitCode.ITEMS_FAILED
+
+
+def retry(
+    ctx: typer.Context,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="JOB...", help="The first characters of a job's id.", show_default=False),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every job that is in ERROR.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Put jobs that ended in ERROR or ABANDONED back into the queue."""
+    from nommerctl.passes.jobs import retry as retry_jobs
+    from nommerctl.wiring.process import user
+    from nommerctl.wiring.running import with_performer
+
+    if not jobs and not failed:
+        msg = "name the jobs to retry, or give --failed for all that are in ERROR"
+        raise UsageError(msg)
+    farm = open_farm(ctx)
+    outcome = with_performer(
+        farm,
+        lambda reads, perform: retry_jobs(reads, perform, jobs or [], failed=failed, by=user(), clock=farm.clock),
+        dry_run=dry_run,
+    )
+    _finish(outcome, json=json)
+
+
+def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Json = False) -> None:
+    """Give up unfinished jobs. The worker of a running one notices at its next heartbeat and stops ffmpeg."""
+    from nommerctl.passes.jobs import cancel as cancel_jobs
+    from nommerctl.wiring.process import user
+    from nommerctl.wiring.running import with_performer
+
+    farm = open_farm(ctx)
+    outcome = with_performer(
+        farm,
+        lambda reads, perform: cancel_jobs(reads, perform, jobs, by=user(), clock=farm.clock),
+        dry_run=dry_run,
+    )
+    _finish(outcome, json=json)
+
+
+def _finish(outcome: "Outcome", *, json: bool) -> None:
+    from nommerctl.render.outcome import outcome_json, outcome_text
+    from nommerctl.wiring.running import outcome_code
+
+    emit(outcome_json(outcome) if json else outcome_text(outcome, color=terminal().color))
+    raise typer.Exit(outcome_code([outcome], detailed=False))
+
+
+def dead_list(ctx: typer.Context, json: Json = False) -> None:
+    """List the messages of the new-job queue that were received too often."""
+    from nommerctl.render.messages import messages_json, messages_tsv
+
+    farm = open_farm(ctx)
+    messages = farm.look().new_jobs.dead()
+    emit(messages_json(messages) if json else messages_tsv(messages))
+
+
+def dead_retry(ctx: typer.Context) -> None:
+    """Put them back into the queue."""
+    from nommerctl.wiring.farm import NEW_JOBS
+
+    farm = open_farm(ctx)
+    queue = farm.queue(NEW_JOBS)
+    messages = queue.dead()
+    queue.revive(messages)
+    narrate(f"{len(messages)} messages put back")

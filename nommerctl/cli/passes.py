@@ -1,0 +1,173 @@
+"""Passes: each reads, decides, acts and ends."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nommerctl.cli.context import emit, narrate, open_farm, terminal
+from nommerctl.cli.options import Detailed, DryRun, Json, Quiet, TimeLimit
+
+if TYPE_CHECKING:
+    from nommerctl.domain.outcome import Outcome
+
+
+def refresh(
+    ctx: typer.Context,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read the whole store, whatever the cache says.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    time_limit: TimeLimit = None,
+    detailed_exitcode: Detailed = False,
+) -> None:
+    """Learn which jobs changed, and tell those who asked.
+
+    Drains the state-change queue into the job cache, compares it with the whole store when that is due, sends messages
+    anew for jobs whose message is gone, and delivers every change of state to the job's notify_url.
+    """
+    _run(
+        ctx,
+        ["refresh"],
+        dry_run=dry_run,
+        json=json,
+        quiet=quiet,
+        time_limit=time_limit,
+        detailed=detailed_exitcode,
+        rebuild=rebuild,
+    )
+
+
+def scale(
+    ctx: typer.Context,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    time_limit: TimeLimit = None,
+    detailed_exitcode: Detailed = False,
+) -> None:
+    """Launch nodes for the jobs that wait; end nodes that died.
+
+    Launches when jobs overflow the slots of the running nodes, never beyond scale.max_nodes. Nodes without work end
+    themselves. The last line sums up: 'Plan: 2 to launch, 0 to end, 1 held by max_nodes'.
+    """
+    _run(ctx, ["scale"], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+
+
+def abandon(
+    ctx: typer.Context,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    time_limit: TimeLimit = None,
+    detailed_exitcode: Detailed = False,
+) -> None:
+    """Give up on jobs that show no sign of life.
+
+    An unfinished job that nobody holds and whose last change or heartbeat is older than upkeep.abandon_after (or
+    upkeep.abandon_pending_after, if it waits) becomes ABANDONED. 'nommerctl retry' brings it back.
+    """
+    _run(ctx, ["abandon"], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+
+
+def prune(
+    ctx: typer.Context,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    time_limit: TimeLimit = None,
+    detailed_exitcode: Detailed = False,
+) -> None:
+    """Let finished jobs go: from the cache, later from the store.
+
+    Finished jobs leave the cache, and so the list, after cache.keep_finished; they are removed from the store after
+    upkeep.retention, once they stand in upkeep.archive if that is set.
+    """
+    _run(ctx, ["prune"], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+
+
+def run(
+    ctx: typer.Context,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    time_limit: TimeLimit = None,
+    detailed_exitcode: Detailed = False,
+) -> None:
+    """Make all passes in one process: refresh, abandon, scale, prune.
+
+    For a crontab of one line. A pass that another process is making at the moment is left to it. The time limit is
+    each pass's own.
+    """
+    from nommerctl.wiring.running import PASSES
+
+    _run(ctx, list(PASSES), dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+
+
+def worker(
+    ctx: typer.Context,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs at once (default: worker.slots).")] = None,
+    idle_exit: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="End after so long without work; 0: never (default: worker.idle_exit)."
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End as soon as the queue is empty.")] = False,
+    heartbeat: Annotated[float | None, typer.Option(hidden=True, min=0.05)] = None,
+    node: Annotated[str | None, typer.Option(hidden=True)] = None,
+    lock: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Work off jobs in this process until there are none left.
+
+    Scale starts workers by itself; this is for a machine that should work without it, and for looking on. SIGTERM or
+    Ctrl-C hands the jobs back to the queue.
+    """
+    from nommerctl.wiring.working import run_worker
+
+    farm = open_farm(ctx)
+    taken = run_worker(farm, slots=slots, idle_exit=idle_exit, heartbeat=heartbeat, once=once, node=node, lock=lock)
+    if terminal().is_terminal:
+        narrate(f"{taken} jobs begun")
+
+
+def _run(
+    ctx: typer.Context,
+    verbs: list[str],
+    *,
+    dry_run: bool,
+    json: bool,
+    quiet: bool,
+    time_limit: float | None,
+    detailed: bool,
+    rebuild: bool = False,
+) -> None:
+    from nommerctl.wiring.running import outcome_code, run_passes
+
+    farm = open_farm(ctx)
+    outcomes, skipped = run_passes(
+        farm,
+        verbs,
+        dry_run=dry_run,
+        time_limit=time_limit,
+        rebuild=rebuild,
+        attended=terminal().attended,
+    )
+    if terminal().attended:
+        for sentence in skipped:
+            narrate(f"nommerctl: {sentence}")
+    _show(outcomes, json=json, quiet=quiet, as_one=len(verbs) > 1)
+    raise typer.Exit(outcome_code(outcomes, detailed=detailed))
+
+
+def _show(outcomes: "list[Outcome]", *, json: bool, quiet: bool, as_one: bool) -> None:
+    from nommerctl.render.outcome import failures_text, outcome_json, outcome_text, outcomes_json
+
+    where = terminal()
+    if json:
+        emit(outcomes_json("run", outcomes) if as_one else outcome_json(outcomes[0]))
+        return
+    for outcome in outcomes:
+        if quiet:
+            emit(failures_text(outcome, color=where.color))
+        elif outcome.eventful or outcome.dry_run or where.is_terminal:
+            emit(outcome_text(outcome, color=where.color))

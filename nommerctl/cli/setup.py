@@ -1,0 +1,98 @@
+"""Setting up: a demonstration, the settings, the lines of a crontab."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nommerctl.cli.context import emit, invocation, narrate, open_farm, terminal
+from nommerctl.cli.options import Json
+from nommerctl.errors import UsageError
+
+
+def demo(ctx: typer.Context, json: Json = False) -> None:
+    """Encode three short clips on this machine, to see the whole of it at work.
+
+    Uses a scratch folder, which stays, so that you can go on by hand with the commands that are printed.
+    """
+    from nommerctl.cli.demo import run_demo
+
+    run_demo(ctx, json=json)
+
+
+def schedule(
+    ctx: typer.Context,
+    cron: Annotated[bool, typer.Option("--cron", help="Lines for a crontab.")] = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="Units and timers for systemd.")] = False,
+) -> None:
+    """Print what makes cron or systemd run the passes of this configuration.
+
+    Executable, settings file and state folder are named in full, so that the timer and you see the same farm.
+    """
+    from nommerctl.render.schedule import cron_lines, systemd_units
+    from nommerctl.wiring import process
+
+    if cron == systemd:
+        msg = "give one of --cron and --systemd"
+        raise UsageError(msg)
+    farm = open_farm(ctx)
+    executable, config, state_dir = process.executable(), farm.loaded.file, farm.state_dir
+    intervals = farm.settings.schedule
+    if cron:
+        emit(cron_lines(executable=executable, config=config, state_dir=state_dir, intervals=intervals))
+    else:
+        emit(
+            systemd_units(
+                executable=executable, config=config, state_dir=state_dir, intervals=intervals, user=process.user_name()
+            )
+        )
+
+
+def config_generate(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, which must not exist, not to stdout.")
+    ] = None,
+) -> None:
+    """Print a settings file with every key, its default and its meaning."""
+    from nommerctl.domain.config import Settings
+    from nommerctl.render.config import config_text
+
+    text = config_text(Settings())
+    if output is None:
+        emit(text)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        msg = f"'{output}' exists already: it was left as it is"
+        raise UsageError(msg) from None
+    except OSError as error:
+        msg = f"'{output}' cannot be written: {error.strerror}"
+        raise UsageError(msg) from error
+    narrate(f"'{output}' written")
+
+
+def config_validate(ctx: typer.Context) -> None:
+    """Check the settings in force: file, variables and flags."""
+    from nommerctl.wiring.farm import load
+
+    loaded = load(invocation(ctx))
+    narrate(f"the settings are valid ({loaded.file or 'no settings file'})")
+
+
+def config_show(ctx: typer.Context, json: Json = False) -> None:
+    """Show the settings in force and where each comes from."""
+    from nommerctl.render.config_shown import config_json, config_table, config_tsv
+    from nommerctl.wiring.farm import load
+    from nommerctl.wiring.process import clock
+
+    loaded = load(invocation(ctx))
+    settings, origins, file = loaded.settings, loaded.origins, loaded.file
+    where = terminal()
+    if json:
+        emit(config_json(settings, origins, file, now=clock()))
+    elif where.is_terminal:
+        emit(config_table(settings, origins, file, width=where.width, color=where.color))
+    else:
+        emit(config_tsv(settings, origins, file))

@@ -1,0 +1,62 @@
+"""Why a job, or a node, is where it is: one phrase that a person can act on."""
+
+from enum import StrEnum
+
+from nommerctl.domain.config import ScaleSettings
+from nommerctl.domain.fleet import Node, WorkerState
+from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.moves import lease_live
+from nommerctl.domain.times import Instant, age, micros, seconds_between
+
+
+def first_line(text: str | None) -> str | None:
+    """The first line of a text that says anything, None if there is none."""
+    lines = (line.strip() for line in (text or "").splitlines())
+    return next((line for line in lines if line), None)
+
+
+def waits_plainly(job: EncodingJob) -> bool:
+    """Whether it does nothing but wait for its first worker, so that its state and its age say all there is to say."""
+    return job.state is JobState.PENDING and first_line(job.details) is None
+
+
+def reason(job: EncodingJob, now: Instant) -> str | None:
+    """Why the job is where it is; None where nothing needs saying: it is FINISHED, or a worker has it in hand.
+
+    The text may come from outside (details of a failure): it is not fit for a terminal as it is.
+    """
+    if job.state is JobState.FINISHED:
+        return None
+    if job.finished:
+        return first_line(job.details)
+    if job.state is JobState.PENDING:
+        if waits_plainly(job):
+            return f"waiting for a worker for {age(seconds_between(job.changed, now))}"
+        return f"handed back, waits again: {first_line(job.details)}"
+    if lease_live(job, now):
+        return None
+    return "its worker is gone: waits to be taken over"
+
+
+class NodeCondition(StrEnum):
+    """How a node is, as a person asks."""
+
+    RUNNING = "running"
+    BOOTING = "not up yet"
+    LEAVING = "leaving"
+    SILENT = "silent"
+    DEAD = "dead"
+
+
+def node_condition(node: Node, *, now: Instant, limits: ScaleSettings) -> NodeCondition:
+    """How a node is: by the fleet's word first, then by its heartbeats and the limits that scale ends nodes by."""
+    if not node.alive:
+        return NodeCondition.DEAD
+    beat = node.beat if node.beat and node.beat.at else None  # a row that only marks a node holds no beat
+    if beat is None:
+        late = node.launched + micros(limits.boot_limit) < now
+        return NodeCondition.SILENT if late else NodeCondition.BOOTING
+    if beat.state is WorkerState.TERMINATED:
+        return NodeCondition.LEAVING
+    late = beat.at + micros(limits.silent_after) < now
+    return NodeCondition.SILENT if late else NodeCondition.RUNNING

@@ -1,0 +1,174 @@
+"""The decision of scale: what it sees, what it plans, and the policies that lead from one to the other.
+
+A policy says how many nodes the demand wants. Everything that must hold whatever the policy says (the bound, partial
+knowledge, silent nodes) is applied around it, in `decide`, once for all policies.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from msgspec import Struct
+
+from nommerctl.domain.config import Policy, ScaleSettings
+from nommerctl.domain.fleet import Depth, Launch, Node
+from nommerctl.domain.job import UNFINISHED, JobState
+from nommerctl.domain.outcome import Held
+from nommerctl.domain.times import Instant, age, micros, seconds_between
+
+
+class FarmView(Struct, frozen=True, kw_only=True):
+    """What scale has read: cached jobs by state, the queues' depths, nodes, and an order not yet answered.
+
+    `cache_age` is the seconds since the last refresh, None if there never was one; `cache_max_age` what is allowed.
+    """
+
+    jobs: dict[JobState, int]
+    new_jobs: Depth
+    changes: Depth
+    nodes: tuple[Node, ...]
+    unsettled: Launch | None
+    cache_age: float | None
+    cache_max_age: float
+
+    @property
+    def unfinished(self) -> int:
+        """Unfinished jobs, as the cache knows them."""
+        return sum(count for state, count in self.jobs.items() if state in UNFINISHED)
+
+    @property
+    def demand(self) -> int:
+        """The jobs that cache and queue agree on: where they differ, the smaller number."""
+        return min(self.unfinished, self.new_jobs.total)
+
+
+class Ending(Struct, frozen=True):
+    """A node that is to be marked or ended, and why."""
+
+    node: str
+    reason: str
+
+
+class ScalePlan(Struct, frozen=True, kw_only=True):
+    """What one pass of scale is going to do. `again` is an order to be repeated as it was journalled."""
+
+    launch: int = 0
+    again: Launch | None = None
+    mark: tuple[Ending, ...] = ()
+    end: tuple[Ending, ...] = ()
+    held: tuple[Held, ...] = ()
+    reasons: tuple[str, ...] = ()
+    resync: bool = False
+
+
+def _silence(node: Node, settings: ScaleSettings, now: Instant) -> str | None:
+    """Return why a node that exists counts as silent, None if it does not."""
+    allowed = settings.silent_after if node.beat and node.beat.at else settings.boot_limit
+    if node.last_sign + micros(allowed) >= now:
+        return None
+    quiet = age(seconds_between(node.last_sign, now))
+    return f"no heartbeat for {quiet}" if node.beat and node.beat.at else f"launched {quiet} ago, never came up"
+
+
+def _judge_nodes(
+    view: FarmView, settings: ScaleSettings, now: Instant
+) -> tuple[list[Ending], list[Ending], list[Node]]:
+    """Sort the nodes into those to end, those to mark, and those that can be counted upon."""
+    end: list[Ending] = []
+    mark: list[Ending] = []
+    sound: list[Node] = []
+    for node in view.nodes:
+        why = _silence(node, settings, now)
+        if not node.alive:
+            end.append(Ending(node.id, "its process is gone"))
+        elif why is None:
+            sound.append(node)
+        elif node.beat and node.beat.marked is not None and node.beat.marked < now:
+            end.append(Ending(node.id, why))
+        else:
+            mark.append(Ending(node.id, why))
+    return end, mark, sound
+
+
+def overflow(demand: int, slots: int, settings: ScaleSettings) -> tuple[int, str]:
+    """Media-nommer's rule: launch when jobs overflow the slots of the nodes that run.
+
+    Return the nodes wanted and the reason. With slots, `overflow_threshold` jobs must be left over before any is
+    wanted; with none, one job is enough. Source: the documentation of `spawn_if_needed`; put right: what already runs
+    counts towards the cap (in `decide`), and a part of a node's worth of jobs still gets a node.
+    """
+    over = demand - slots
+    if over <= 0:
+        return 0, f"{_counted(demand, 'job')} in {_counted(slots, 'slot')}" if demand else "no jobs"
+    if slots and over < settings.overflow_threshold:
+        few = f"fewer than overflow_threshold = {settings.overflow_threshold}"
+        return 0, f"{_counted(demand, 'job')} for {_counted(slots, 'slot')}: the {over} left over are {few}"
+    return -(
+        -over // settings.jobs_per_node
+    ), f"{_counted(demand, 'job')} for {_counted(slots, 'slot')}: {over} left over"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _policy(policy: Policy) -> Callable[[int, int, ScaleSettings], tuple[int, str]]:
+    match policy:
+        case Policy.OVERFLOW:
+            return overflow
+        case _:
+            assert_never(policy)
+
+
+def _partial_knowledge(view: FarmView) -> str | None:
+    if view.cache_age is None:
+        return "the job cache is empty: run `nommerctl refresh` first"
+    if view.cache_age > view.cache_max_age:
+        return f"the last refresh was {age(view.cache_age)} ago: run `nommerctl refresh` first"
+    return None
+
+
+def _capped(wanted: int, room: int, settings: ScaleSettings) -> tuple[int, tuple[Held, ...]]:
+    """Cut what is wanted down to what the limits leave; say what was cut and by which limit."""
+    held = []
+    launch = wanted
+    if launch > max(room, 0):
+        over = launch - max(room, 0)
+        held.append(Held("max_nodes", f"{over} more would exceed max_nodes = {settings.max_nodes}", over))
+        launch -= over
+    if launch > settings.max_launch_per_pass:
+        over = launch - settings.max_launch_per_pass
+        reason = f"{over} more would exceed max_launch_per_pass = {settings.max_launch_per_pass}"
+        held.append(Held("max_launch_per_pass", reason, over))
+        launch -= over
+    return launch, tuple(held)
+
+
+def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
+    """Plan one pass: pure, and the same for a dry run.
+
+    The bound (I2): every node that exists and is not proven dead counts, silent ones and those about to be ended too,
+    and so does an order whose answer is not known; while there is one, it is repeated and nothing else is launched.
+    """
+    blind = _partial_knowledge(view)
+    if blind is not None:
+        return ScalePlan(held=(Held("cache.max_age", blind),), reasons=(blind,))
+    end, mark, sound = _judge_nodes(view, settings, now)
+    living = sum(node.alive for node in view.nodes)
+    slots = sum(node.slots for node in sound)
+    resync = view.changes.total == 0 and view.unfinished != view.new_jobs.total
+    reasons = [f"{ending.node}: {ending.reason}" for ending in (*end, *mark)]
+    if view.unsettled is not None:
+        reasons.append(f"the answer to order {view.unsettled.token} is not known: it is given again, unchanged")
+        return ScalePlan(again=view.unsettled, end=tuple(end), mark=tuple(mark), reasons=tuple(reasons), resync=resync)
+    wanted, why = _policy(settings.policy)(view.demand, slots, settings)
+    if living + wanted < settings.min_nodes:
+        wanted, why = settings.min_nodes - living, f"{living} nodes are fewer than min_nodes = {settings.min_nodes}"
+    launch, held = _capped(wanted, settings.max_nodes - living, settings)
+    return ScalePlan(
+        launch=launch,
+        end=tuple(end),
+        mark=tuple(mark),
+        held=held,
+        reasons=(why, *reasons),
+        resync=resync,
+    )

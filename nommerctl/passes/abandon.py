@@ -1,0 +1,34 @@
+"""The abandon pass: give up on unfinished jobs that show no sign of life. Media-nommer's `abandon_stale_jobs`."""
+
+from nommerctl.domain.config import UpkeepSettings
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.moves import AbandonAfter, AttemptLimits, abandoned, stale
+from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.times import age, micros, seconds_between
+from nommerctl.passes.announce import announce
+from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
+
+
+def abandon(
+    reads: FarmReads, perform: Performer, *, upkeep: UpkeepSettings, limits: AttemptLimits, clock: Clock
+) -> Outcome:
+    """Make one pass. Each job is judged again in the write itself, so one that shows life meanwhile is kept (I5)."""
+    now = clock()
+    after = upkeep.abandon
+    before = now - micros(min(after.in_work, after.pending))
+    for job in reads.store.silent(before):
+        if stale(job, now=now, after=after):
+            quiet = age(seconds_between(job.last_sign, now))
+            change = Change("abandon", job.id, f"no sign of life for {quiet} in {job.state}")
+            perform(change, _abandon(job, after, limits, clock))
+    return perform.outcome("abandon")
+
+
+def _abandon(job: EncodingJob, after: AbandonAfter, limits: AttemptLimits, clock: Clock) -> Effect:
+    def effect(writes: FarmWrites) -> None:
+        gone = writes.store.transition(
+            job.id, lambda current: abandoned(current, now=clock(), after=after, limits=limits)
+        )
+        announce(writes, gone)
+
+    return effect

@@ -1,0 +1,100 @@
+"""The two performers of a pass: one does its effects, the other only lists them."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from nommerctl.domain.outcome import Change, Failure, Held, Outcome
+from nommerctl.errors import ConflictError, IllegalMoveError, TransferError
+from nommerctl.ports import Effect, FarmWrites
+
+PARALLEL = 8
+"""How many groups of effects run side by side."""
+
+
+class Doer:
+    """Does each effect with the means it was given; `heed` raises what ends the pass."""
+
+    def __init__(self, writes: FarmWrites, *, heed: Callable[[], None]) -> None:
+        self._writes = writes
+        self._changed: list[Change] = []
+        self._failed: list[Failure] = []
+        self._held: list[Held] = []
+        self.heed = heed
+
+    def __call__(self, change: Change, effect: Effect) -> bool:
+        """Do one effect; note it as changed, failed or held."""
+        self.heed()
+        try:
+            effect(self._writes)
+        except TransferError as error:
+            self._failed.append(Failure(change.action, change.target, str(error)))
+            return False
+        except (IllegalMoveError, ConflictError) as error:
+            self._held.append(Held("changed meanwhile", str(error)))
+            return False
+        self._changed.append(change)
+        return True
+
+    def note(self, change: Change) -> None:
+        """Note what has come about."""
+        self._changed.append(change)
+
+    def quietly(self, effect: Effect) -> None:
+        """Do one effect without noting it."""
+        self.heed()
+        effect(self._writes)
+
+    def together(self, groups: Sequence[Sequence[tuple[Change, Effect]]]) -> None:
+        """Do groups of effects on threads, each group in order until one of its effects fails."""
+        if not groups:
+            return
+        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(groups)), thread_name_prefix="effects") as threads:
+            for done in [threads.submit(self._in_order, group) for group in groups]:
+                done.result()
+
+    def _in_order(self, group: Sequence[tuple[Change, Effect]]) -> None:
+        for change, effect in group:
+            if not self(change, effect):
+                return
+
+    def outcome(self, command: str, *, held: Sequence[Held] = (), **found: Any) -> Outcome:  # noqa: ANN401 - as Outcome has them
+        """Return what was done."""
+        return Outcome(
+            command=command,
+            changed=tuple(self._changed),
+            failed=tuple(self._failed),
+            held=(*held, *self._held),
+            **found,
+        )
+
+
+class Rehearsal:
+    """Lists each effect and does none: it was given nothing to do them with."""
+
+    def __init__(self, *, heed: Callable[[], None]) -> None:
+        self._changed: list[Change] = []
+        self.heed = heed
+
+    def __call__(self, change: Change, effect: Effect) -> bool:  # noqa: ARG002 - it is not done
+        """Note the effect as what would be changed."""
+        self.heed()
+        self._changed.append(change)
+        return True
+
+    def note(self, change: Change) -> None:
+        """Note what has come about."""
+        self._changed.append(change)
+
+    def quietly(self, effect: Effect) -> None:
+        """Nothing: nobody would be told of it."""
+
+    def together(self, groups: Sequence[Sequence[tuple[Change, Effect]]]) -> None:
+        """Note all effects of all groups, in order."""
+        for group in groups:
+            for change, effect in group:
+                self(change, effect)
+
+    def outcome(self, command: str, *, held: Sequence[Held] = (), **found: Any) -> Outcome:  # noqa: ANN401 - as Outcome has them
+        """Return what would be done."""
+        return Outcome(command=command, dry_run=True, changed=tuple(self._changed), held=tuple(held), **found)

@@ -1,0 +1,61 @@
+"""The prune pass: let finished jobs go, from the cache first and from the store later.
+
+Media-nommer's `uncache_finished_jobs` and the pruning of its job state domain.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from nommerctl.domain.config import CacheSettings, UpkeepSettings
+from nommerctl.domain.job import FINISHED_STATES, EncodingJob, JobState
+from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.times import Instant, micros
+from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
+
+BATCH = 500
+"""Jobs removed by one effect, so that a signal is heeded between batches."""
+
+
+def prune(
+    reads: FarmReads, perform: Performer, *, upkeep: UpkeepSettings, cache_settings: CacheSettings, clock: Clock
+) -> Outcome:
+    """Make one pass. Jobs with changes still to be told stay, in the cache and in the store."""
+    now = clock()
+    _uncache(reads, perform, before=now - micros(cache_settings.keep_finished))
+    for batch in _batches(reads.store.finished_before(now - micros(upkeep.retention))):
+        reason = "archived, finished longer ago than upkeep.retention"
+        perform(Change("remove", f"{len(batch)} jobs", reason if upkeep.archive else reason[10:]), _remove(batch))
+    return perform.outcome("prune")
+
+
+def _uncache(reads: FarmReads, perform: Performer, *, before: Instant) -> None:
+    done = [
+        job.id
+        for state in JobState
+        if state in FINISHED_STATES
+        for job in reads.cache.get_jobs_with_state(state)
+        if job.changed < before and not job.open
+    ]
+    if done:
+        change = Change("uncache", f"{len(done)} jobs", "finished longer ago than cache.keep_finished")
+        perform(change, lambda writes: writes.cache.remove_jobs(done))
+
+
+def _batches(jobs: Iterator[EncodingJob]) -> Iterator[list[EncodingJob]]:
+    while batch := list(islice(jobs, BATCH)):
+        yield batch
+
+
+def _remove(jobs: Sequence[EncodingJob]) -> Effect:
+    """Archive first, then remove what nobody changed since it was read, then forget it."""
+
+    def effect(writes: FarmWrites) -> None:
+        if writes.archive is not None:
+            writes.archive.append(jobs)
+        writes.cache.remove_jobs(_removed(writes, jobs))
+
+    return effect
+
+
+def _removed(writes: FarmWrites, jobs: Iterable[EncodingJob]) -> list[str]:
+    return [job.id for job in jobs if writes.store.remove(job)]

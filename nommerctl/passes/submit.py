@@ -1,0 +1,124 @@
+"""Submit: check everything first, store the jobs, then queue them. All or nothing."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+from msgspec import Struct
+
+from nommerctl.domain.job import EncodePass, EncodingJob
+from nommerctl.domain.moves import submitted
+from nommerctl.domain.options import muxer_for
+from nommerctl.domain.text import shown
+from nommerctl.domain.times import Instant, micros
+from nommerctl.domain.uris import check_notify_url, file_name_stem, normalised
+from nommerctl.errors import UsageError
+from nommerctl.passes.announce import hint
+from nommerctl.ports import FarmWrites, SourceLook, Storage
+
+FRESH = 5.0
+"""Seconds since its last change within which a source may still be being written."""
+
+SECOND_LOOK = 0.5
+"""Seconds between the two looks at fresh sources: one wait for all of them."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What somebody asks for. `dest` is a file, or a folder if it ends with a slash or is one (`dest_is_folder`)."""
+
+    sources: tuple[str, ...]
+    dest: str
+    dest_is_folder: bool
+    cwd: str
+    farm: str
+    by: str
+    options: tuple[EncodePass, ...]
+    suffix: str
+    preset: str | None = None
+    client_id: str | None = None
+    notify_url: str | None = None
+
+
+def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> tuple[EncodingJob, ...]:
+    """Return the jobs that a request asks for, in the order of its sources; UsageError for what cannot be asked."""
+    if request.client_id is not None and len(request.sources) > 1:
+        msg = "--client-id names one job: give it with one source"
+        raise UsageError(msg)
+    if len(request.sources) > 1 and not request.dest_is_folder:
+        msg = f"--dest '{shown(request.dest)}' is one file for {len(request.sources)} sources: give a folder"
+        raise UsageError(msg)
+    if request.notify_url is not None:
+        check_notify_url(request.notify_url)
+    jobs = tuple(_job(request, source, now=now, new_id=new_id) for source in request.sources)
+    _check_pairs(jobs)
+    return jobs
+
+
+def _job(request: Request, source: str, *, now: Instant, new_id: Callable[[], str]) -> EncodingJob:
+    source = normalised(source, request.cwd)
+    dest = normalised(request.dest, request.cwd)
+    if request.dest_is_folder:
+        dest = str(PurePosixPath(dest) / (file_name_stem(source) + request.suffix))
+    job = EncodingJob(
+        id=new_id() if request.client_id is None else client_job_id(request.farm, request.client_id),
+        source=source,
+        dest=dest,
+        created=now,
+        changed=now,
+        options=request.options,
+        preset=request.preset,
+        notify_url=request.notify_url,
+        client_id=request.client_id,
+    )
+    return submitted(job, by=request.by)
+
+
+def client_job_id(farm: str, client_id: str) -> str:
+    """Return the id of the job that a client calls `client_id`: asking twice gives the same job."""
+    return hashlib.sha256(f"{farm}\0{client_id}".encode()).hexdigest()[:50]
+
+
+def _check_pairs(jobs: Sequence[EncodingJob]) -> None:
+    taken: dict[str, str] = {}
+    for job in jobs:
+        muxer_for(job.dest)
+        if job.dest in taken:
+            msg = f"'{shown(taken[job.dest])}' and '{shown(job.source)}' would both be written to '{shown(job.dest)}'"
+            raise UsageError(msg)
+        taken[job.dest] = job.source
+
+
+def check_files(jobs: Sequence[EncodingJob], storage: Storage, *, now: Instant, sleep: Callable[[float], None]) -> None:
+    """UsageError for the first source that cannot be encoded and the first destination that cannot be written."""
+    looks: dict[str, SourceLook] = {}
+    for job in jobs:
+        looks[job.source] = look = storage.look(job.source)
+        if look.size == 0:
+            msg = f"source '{shown(job.source)}' is empty"
+            raise UsageError(msg)
+        storage.check_destination(job.dest)
+        if storage.is_same(job.source, job.dest):
+            msg = f"'{shown(job.dest)}' would be written over its own source: give another --dest"
+            raise UsageError(msg)
+    fresh = [source for source, look in looks.items() if look.modified and look.modified > now - micros(FRESH)]
+    if not fresh:
+        return
+    sleep(SECOND_LOOK)
+    for source in fresh:
+        if storage.look(source) != looks[source]:
+            msg = f"source '{shown(source)}' is still being written: submit it when it is complete"
+            raise UsageError(msg)
+
+
+def store_jobs(jobs: Sequence[EncodingJob], writes: FarmWrites) -> list[EncodingJob]:
+    """Store the jobs, then queue them, then announce and cache them; return each as it stands in the store.
+
+    A job that exists already (same client id) is not touched; its message is sent again, which is harmless (I3) and
+    mends a submit that died half-way.
+    """
+    stored = writes.store.submit(jobs)
+    unfinished = [job.id for job in stored if not job.finished]
+    writes.new_jobs.send(unfinished)
+    writes.changes.send(unfinished)
+    hint(writes.cache, stored)
+    return stored

@@ -1,0 +1,15 @@
+"""A failed command: one line for people, one document for programs."""
+
+from nommerctl.domain.text import shown
+from nommerctl.errors import NommerctlError
+from nommerctl.render.json_text import json_document
+
+
+def error_line(error: NommerctlError) -> str:
+    """Return `nommerctl: <sentence>` with a newline, for stderr."""
+    return f"nommerctl: {shown(str(error))}\n"
+
+
+def error_json(error: NommerctlError) -> str:
+    """Return the document of an error: its exit code, its kind and its sentence."""
+    return json_document(error={"code": int(error.code), "kind": error.kind, "message": str(error)})

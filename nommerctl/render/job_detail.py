@@ -1,0 +1,119 @@
+"""One job in full: what `show` shows."""
+
+from collections.abc import Iterable
+
+from nommerctl.domain.job import EncodingJob, HistoryEntry
+from nommerctl.domain.moves import lease_live
+from nommerctl.domain.reasons import first_line, reason
+from nommerctl.domain.text import shown
+from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
+from nommerctl.render.job_record import whole_job_record
+from nommerctl.render.json_text import json_document
+from nommerctl.render.styled import HEADING, QUIET, STATE_STYLES, Line, Span, draw, pairs
+
+
+def job_detail_text(job: EncodingJob, *, now: Instant, color: bool) -> str:
+    """Return everything a person asks of a job: its fields, its history, the command and the end of its log."""
+    lines: list[Line] = [(Span("Job ", HEADING), Span(shown(job.id), HEADING))]
+    lines += pairs([(label, value) for label, value in _fields(job, now) if value.text])
+    lines += _section("Details", _lines_of(job.details))
+    lines += _section("History", _history(job.history, now))
+    lines += _section("Command", _lines_of(job.command))
+    lines += _section("End of the log", _lines_of(job.log))
+    return draw(lines, color=color)
+
+
+def job_detail_json(job: EncodingJob, *, now: Instant) -> str:
+    """Return the document of `show`: the job as `list` has it, and everything else that its record holds."""
+    return json_document(command="show", as_of=rfc3339(now), job=whole_job_record(job, now))
+
+
+def _fields(job: EncodingJob, now: Instant) -> list[tuple[str, Span]]:
+    """What there is to say in one line each; what does not apply is empty."""
+    why = None if job.details else reason(job, now)
+    return [
+        ("state", Span(job.state.value, STATE_STYLES[job.state])),
+        ("reason", Span(shown(why or ""))),
+        ("progress", Span(_progress(job))),
+        ("source", Span(shown(job.source))),
+        ("dest", Span(shown(job.dest))),
+        ("preset", Span(shown(job.preset or ""))),
+        ("nommer", Span(shown(job.nommer))),
+        ("node", Span(_node(job, now))),
+        ("attempt", Span(_attempt(job))),
+        ("output", Span(_output(job))),
+        ("created", Span(_moment(job.created, now))),
+        ("changed", Span(_moment(job.changed, now))),
+        ("client id", Span(shown(job.client_id or ""))),
+        ("notify url", Span(_listener(job))),
+    ]
+
+
+def _moment(at: Instant, now: Instant) -> str:
+    """`2026-01-31T09:00:00Z (3 min ago)`, or `(in 60 s)`."""
+    seconds = seconds_between(at, now)
+    return f"{rfc3339(at)[:19]}Z ({f'{age(seconds)} ago' if seconds >= 0 else f'in {age(-seconds)}'})"
+
+
+def _progress(job: EncodingJob) -> str:
+    if job.progress is None or job.finished:
+        return ""
+    progress = job.progress
+    parts = [f"{progress.fraction:.1%}"]
+    parts += [f"{progress.fps:.0f} frames/s"] if progress.fps is not None else []
+    parts += [f"{progress.speed:.1f}x"] if progress.speed is not None else []
+    parts += [f"{age(progress.eta_s)} left"] if progress.eta_s is not None else []
+    return ", ".join(parts)
+
+
+def _node(job: EncodingJob, now: Instant) -> str:
+    if job.node is None:
+        return ""
+    if job.lease is None:
+        return shown(job.node)
+    held = "its lease lasts until" if lease_live(job, now) else "its lease ended at"
+    return f"{shown(job.node)}, {held} {_moment(job.lease.until, now)}"
+
+
+def _attempt(job: EncodingJob) -> str:
+    if not job.attempt:
+        return ""
+    times = "interruption" if job.interruptions == 1 else "interruptions"
+    return f"{job.attempt} ({job.interruptions} {times})" if job.interruptions else str(job.attempt)
+
+
+def _output(job: EncodingJob) -> str:
+    if job.media is None:
+        return ""
+    picture = f", {job.media.width}x{job.media.height}" if job.media.width and job.media.height else ""
+    return f"{job.media.seconds:.2f} s{picture}"
+
+
+def _listener(job: EncodingJob) -> str:
+    if job.notify_url is None:
+        return ""
+    untold = f"{len(job.untold)} still to be told" if job.untold else "told everything"
+    return f"{shown(job.notify_url)} ({untold})"
+
+
+def _section(title: str, body: list[Line]) -> list[Line]:
+    return [(), (Span(title, HEADING),), *body] if body else []
+
+
+def _lines_of(text: str | None) -> list[Line]:
+    return [(Span(f"  {shown(line)}"),) for line in (text or "").splitlines() if line.strip()]
+
+
+def _history(entries: Iterable[HistoryEntry], now: Instant) -> list[Line]:
+    return [_entry(entry, now) for entry in entries]
+
+
+def _entry(entry: HistoryEntry, now: Instant) -> Line:
+    ago = f"{age(seconds_between(entry.at, now))} ago"
+    details = first_line(entry.details)
+    return (
+        Span(f"  {entry.seq:>3}  {rfc3339(entry.at)[:19]}Z  {ago:>11}  ", QUIET),
+        Span(f"{entry.state.value:<11}", STATE_STYLES[entry.state]),
+        Span(f"  by {shown(entry.by)}"),
+        Span("" if details is None else f": {shown(details)}", QUIET),
+    )

@@ -1,0 +1,68 @@
+"""A job as other programs get it: the keys of interfaces `list` and `show`, with times in RFC 3339 and ids whole."""
+
+from typing import Any
+
+import msgspec
+
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.reasons import reason
+from nommerctl.domain.times import Instant, rfc3339
+
+KEYS = (
+    "id",
+    "state",
+    "source",
+    "dest",
+    "preset",
+    "attempt",
+    "progress",
+    "eta_s",
+    "node",
+    "created",
+    "changed",
+    "details",
+    "reason",
+)
+"""What `list` says of a job, in this order, in JSON and in TSV."""
+
+
+def job_record(job: EncodingJob, now: Instant) -> dict[str, str | int | float | None]:
+    """Return what KEYS name: `progress` is a fraction of 1, `eta_s` seconds, both None while they are not known."""
+    return {
+        "id": job.id,
+        "state": job.state.value,
+        "source": job.source,
+        "dest": job.dest,
+        "preset": job.preset,
+        "attempt": job.attempt,
+        "progress": job.progress.fraction if job.progress else None,
+        "eta_s": job.progress.eta_s if job.progress else None,
+        "node": job.node,
+        "created": rfc3339(job.created),
+        "changed": rfc3339(job.changed),
+        "details": job.details,
+        "reason": reason(job, now),
+    }
+
+
+def whole_job_record(job: EncodingJob, now: Instant) -> dict[str, Any]:
+    """Return job_record, and after it everything else that the job's record holds."""
+    lease = job.lease and {"id": job.lease.id, "owner": job.lease.owner, "until": rfc3339(job.lease.until)}
+    return {
+        **job_record(job, now),
+        "nommer": job.nommer,
+        "options": msgspec.to_builtins(job.options),
+        "notify_url": job.notify_url,
+        "told": job.told,
+        "client_id": job.client_id,
+        "queued_at": rfc3339(job.queued_at) if job.queued_at else None,
+        "interruptions": job.interruptions,
+        "lease": lease,
+        "fps": job.progress.fps if job.progress else None,
+        "speed": job.progress.speed if job.progress else None,
+        "media": msgspec.to_builtins(job.media),
+        "command": job.command,
+        "log": job.log,
+        "history": [{**msgspec.to_builtins(entry), "at": rfc3339(entry.at)} for entry in job.history],
+        "version": job.version,
+    }

@@ -1,0 +1,118 @@
+"""Many jobs: what `list` shows."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.reasons import reason, waits_plainly
+from nommerctl.domain.text import shown
+from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
+from nommerctl.render.job_record import KEYS, job_record
+from nommerctl.render.json_text import json_document
+from nommerctl.render.shorten import shorten_middle, shorten_path
+from nommerctl.render.styled import QUIET, STATE_STYLES, Span
+from nommerctl.render.tables import Column, Row, table
+from nommerctl.render.tsv import tsv
+
+SHORT_ID = 12
+BAR = 8
+
+COLUMNS = (
+    Column("ID"),
+    Column("STATE"),
+    Column("DONE", expendable=1, right=True),
+    Column("", expendable=8),
+    Column("SPEED", expendable=7, right=True),
+    Column("LEFT", expendable=5, right=True),
+    Column("SOURCE", floor=18, shorten=shorten_path),
+    Column("DEST", expendable=6, floor=18, shorten=shorten_path),
+    Column("PRESET", expendable=3, floor=10, shorten=shorten_middle),
+    Column("NODE", expendable=4, floor=12, shorten=shorten_middle),
+    Column("TRY", expendable=2, right=True),
+    Column("CHANGED", expendable=1, right=True),
+)
+
+
+def jobs_table(jobs: Sequence[EncodingJob], *, now: Instant, width: int, color: bool, as_of: Instant | None) -> str:
+    """Return a table for a terminal that is `width` cells wide, and below it what the jobs come to.
+
+    `as_of` is when the cache was last refreshed, None if it never was, `now` if the jobs were read this moment.
+    """
+    length = unambiguous_length(job.id for job in jobs)
+    rows = [_row(job, now, length) for job in jobs]
+    return table(COLUMNS, rows, _counted(jobs) + _cache_age(as_of, now), width=width, color=color)
+
+
+def jobs_tsv(jobs: Iterable[EncodingJob], now: Instant) -> str:
+    """Return a header of job_record's keys and a line for each job."""
+    return tsv(KEYS, (tuple(job_record(job, now).values()) for job in jobs))
+
+
+def jobs_json(jobs: Iterable[EncodingJob], *, command: str, as_of: Instant | None, now: Instant) -> str:
+    """Return the document of `list`, or of another command that answers with jobs."""
+    return json_document(
+        command=command,
+        as_of=None if as_of is None else rfc3339(as_of),
+        jobs=[job_record(job, now) for job in jobs],
+    )
+
+
+def unambiguous_length(ids: Iterable[str]) -> int:
+    """How much of an id to show: SHORT_ID characters, or as many more as it takes to tell all of them apart."""
+    ordered = sorted(set(ids))
+    length = SHORT_ID
+    for one, following in pairwise(ordered):
+        while one[:length] == following[:length]:
+            length += 1
+    return length
+
+
+def _row(job: EncodingJob, now: Instant, id_length: int) -> Row:
+    progress = None if job.finished else job.progress
+    speed = progress.speed if progress else None
+    left = progress.eta_s if progress else None
+    why = None if waits_plainly(job) else reason(job, now)
+    style = "red" if job.state is JobState.ERROR else QUIET
+    return Row(
+        cells=(
+            Span(shown(job.id[:id_length])),
+            Span(job.state.value, STATE_STYLES[job.state]),
+            Span("" if progress is None else f"{_percent(progress.fraction)}%"),
+            Span("" if progress is None else _bar(progress.fraction), STATE_STYLES[job.state]),
+            Span("" if speed is None else f"{speed:.1f}x"),
+            Span("" if left is None else age(left)),
+            Span(shown(job.source).removeprefix("file://")),
+            Span(shown(job.dest).removeprefix("file://")),
+            Span(shown(job.preset or "")),
+            Span(shown(job.node or "")),
+            Span(str(job.attempt) if job.attempt > 1 else ""),
+            Span(age(seconds_between(job.changed, now)), QUIET),
+        ),
+        note=None if why is None else Span(shown(why), style),
+    )
+
+
+def _percent(fraction: float) -> int:
+    """Whole percents, never 100 before the end."""
+    return int(max(0.0, min(fraction, 1.0)) * 100)
+
+
+def _bar(fraction: float) -> str:
+    full = _percent(fraction) * BAR // 100
+    return "━" * full + "─" * (BAR - full)
+
+
+def _counted(jobs: Sequence[EncodingJob]) -> str:
+    """`12 jobs: 3 PENDING, 9 FINISHED`."""
+    if not jobs:
+        return "no jobs"
+    counts = Counter(job.state for job in jobs)
+    parts = ", ".join(f"{counts[state]} {state.value}" for state in JobState if counts[state])
+    return f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}: {parts}"
+
+
+def _cache_age(as_of: Instant | None, now: Instant) -> str:
+    if as_of is None:
+        return " · the cache is cold: run `nommerctl refresh`"
+    return "" if as_of == now else f" · cache {age(seconds_between(as_of, now))} old"

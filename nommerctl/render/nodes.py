@@ -1,0 +1,105 @@
+"""The nodes of the farm: what `nodes` shows."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from nommerctl.domain.config import ScaleSettings
+from nommerctl.domain.fleet import Heartbeat, Node
+from nommerctl.domain.reasons import NodeCondition, node_condition
+from nommerctl.domain.text import shown
+from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
+from nommerctl.render.json_text import json_document
+from nommerctl.render.shorten import shorten_middle
+from nommerctl.render.styled import CONDITION_STYLES, QUIET, Span
+from nommerctl.render.tables import Column, Row, table
+from nommerctl.render.tsv import Cell, tsv
+
+COLUMNS = (
+    Column("NODE", floor=19, shorten=shorten_middle),
+    Column("STATE"),
+    Column("JOBS", right=True),
+    Column("LAST BEAT", right=True),
+    Column("LAUNCHED", expendable=3, right=True),
+    Column("HOST", expendable=1, floor=12, shorten=shorten_middle),
+    Column("PID", expendable=2, right=True),
+)
+
+KEYS = ("id", "state", "alive", "slots", "active", "last_beat", "launched", "started", "marked", "host", "pid")
+"""What is said of a node, in this order, in JSON and in TSV."""
+
+
+def nodes_table(nodes: Sequence[Node], *, now: Instant, limits: ScaleSettings, width: int, color: bool) -> str:
+    """Return a table for a terminal that is `width` cells wide, and below it what the nodes come to."""
+    conditions = [node_condition(node, now=now, limits=limits) for node in nodes]
+    rows = [_row(node, condition, now) for node, condition in zip(nodes, conditions, strict=True)]
+    return table(COLUMNS, rows, _counted(nodes, conditions), width=width, color=color)
+
+
+def nodes_tsv(nodes: Iterable[Node], *, now: Instant, limits: ScaleSettings) -> str:
+    """Return a header of KEYS and a line for each node."""
+    records = (_record(node, now, limits) for node in nodes)
+    return tsv(KEYS, ([record[key] for key in KEYS] for record in records))
+
+
+def nodes_json(nodes: Iterable[Node], *, now: Instant, limits: ScaleSettings) -> str:
+    """Return the document of `nodes`; each node has KEYS and `jobs`, the ids that it has in hand."""
+    records = [{**_record(node, now, limits), "jobs": _jobs(node)} for node in nodes]
+    return json_document(command="nodes", as_of=rfc3339(now), nodes=records)
+
+
+def _given_beat(node: Node) -> Heartbeat | None:
+    """Its last heartbeat; None if it gave none, though scale may have made a row for it to mark it."""
+    return node.beat if node.beat and node.beat.at else None
+
+
+def _jobs(node: Node) -> list[str]:
+    return list(node.beat.jobs) if node.beat else []
+
+
+def _record(node: Node, now: Instant, limits: ScaleSettings) -> dict[str, Cell]:
+    beat = _given_beat(node)
+    marked = node.beat.marked if node.beat else None
+    return {
+        "id": node.id,
+        "state": node_condition(node, now=now, limits=limits).value,
+        "alive": node.alive,
+        "slots": node.slots,
+        "active": node.active,
+        "last_beat": rfc3339(beat.at) if beat else None,
+        "launched": rfc3339(node.launched),
+        "started": rfc3339(beat.started) if beat else None,
+        "marked": None if marked is None else rfc3339(marked),
+        "host": (beat.host or None) if beat else None,
+        "pid": (beat.pid or None) if beat else None,
+    }
+
+
+def _row(node: Node, condition: NodeCondition, now: Instant) -> Row:
+    beat = _given_beat(node)
+    marked = node.beat.marked if node.beat else None
+    note = None
+    if marked is not None:
+        note = Span(f"marked {age(seconds_between(marked, now))} ago: scale ends it if it stays silent", QUIET)
+    return Row(
+        cells=(
+            Span(shown(node.id)),
+            Span(condition.value, CONDITION_STYLES[condition]),
+            Span(f"{node.active}/{node.slots}"),
+            Span(age(seconds_between(beat.at, now)) if beat else "never"),
+            Span(age(seconds_between(node.launched, now)), QUIET),
+            Span(shown(beat.host) if beat else "", QUIET),
+            Span(str(beat.pid) if beat and beat.pid else "", QUIET),
+        ),
+        note=note,
+    )
+
+
+def _counted(nodes: Sequence[Node], conditions: Sequence[NodeCondition]) -> str:
+    """`3 nodes: 2 running, 1 silent · 2 of 3 slots busy`; the slots are those of nodes that exist."""
+    if not nodes:
+        return "no nodes"
+    counts = Counter(conditions)
+    parts = ", ".join(f"{counts[condition]} {condition.value}" for condition in NodeCondition if counts[condition])
+    alive = [node for node in nodes if node.alive]
+    busy, slots = sum(node.active for node in alive), sum(node.slots for node in alive)
+    return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}: {parts} · {busy} of {slots} slots busy"

@@ -1,0 +1,1 @@
+"""Loading the settings: defaults < file < environment < flags. Every fault is told with the name of what holds it."""

@@ -1,0 +1,46 @@
+"""What settings must be to each other, beyond what each must be by itself."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from nommerctl.domain.config import Settings
+from nommerctl.domain.config_fields import ConfigField, config_fields
+from nommerctl.domain.durations import duration_text
+from nommerctl.domain.schedule import is_regular
+from nommerctl.errors import SettingsError
+from nommerctl.settings.values import Given, refusal
+
+PATHS = frozenset({"farm.state_dir", "upkeep.archive"})
+"""Files and folders that cron, systemd and a hand at the terminal must all find in the same place."""
+
+
+def check_path(given: Given) -> None:
+    """SettingsError if one of PATHS depends on the folder that a command is started in."""
+    if given.value and ("\0" in given.value or not PurePath(given.value).is_absolute()):
+        raise refusal(given, "an absolute path, or empty")
+
+
+def check_together(settings: Settings, given: Mapping[str, Given]) -> None:
+    """SettingsError for the first settings that do not fit each other; `given` says where each comes from."""
+    if settings.worker.heartbeat > settings.worker.lease / 3:
+        problem = "must be at most a third of"
+        raise _misfit(settings, given, "worker.heartbeat", problem, "worker.lease")
+    if settings.scale.min_nodes > settings.scale.max_nodes:
+        raise _misfit(settings, given, "scale.min_nodes", "must not be above", "scale.max_nodes")
+    for field in config_fields().values():
+        # The defaults are regular, so an irregular interval was given by somebody.
+        if field.section == "schedule" and not is_regular(field.of(settings)):
+            allowed = "whole minutes that divide an hour, whole hours that divide a day, or a day (cron knows no other)"
+            raise refusal(given[field.name], allowed)
+
+
+def _misfit(settings: Settings, given: Mapping[str, Given], name: str, problem: str, other: str) -> SettingsError:
+    value, limit = (_value_and_place(config_fields()[each], settings, given) for each in (name, other))
+    return SettingsError(f"{name}, {value}, {problem} {other}, {limit}")
+
+
+def _value_and_place(field: ConfigField, settings: Settings, given: Mapping[str, Given]) -> str:
+    value = field.of(settings)
+    text = duration_text(value) if field.is_duration else str(value)
+    place = given[field.name].place if field.name in given else "default"
+    return f"{text} ({place})"

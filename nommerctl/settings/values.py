@@ -1,0 +1,83 @@
+"""One value for one setting: turned into the setting's type, or refused in plain words."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from nommerctl.domain.config_fields import ConfigField
+from nommerctl.domain.durations import LONGEST, duration_text, parse_duration
+from nommerctl.errors import SettingsError
+
+_SHOWN_LENGTH = 60
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """A value that somebody gave for a setting.
+
+    `said` is how a sentence names it, with where it stands; `place` is the where alone; `origin` is what the loaded
+    settings remember. `textual` values came as text and are read as such: "3" is a number.
+    """
+
+    field: ConfigField
+    value: Any
+    said: str
+    place: str
+    origin: str
+    textual: bool
+
+
+def converted(given: Given) -> Any:  # noqa: ANN401 - the type is the setting's own
+    """Return the value in the setting's own type and within its limits.
+
+    Raises:
+        SettingsError: it is not of that type, or beyond a limit.
+    """
+    try:
+        value = _seconds(given) if given.field.is_duration else given.value
+        return msgspec.convert(value, given.field.annotation, strict=not given.textual)
+    except ValueError as error:  # msgspec.ValidationError is one
+        raise refusal(given, _allowed(given.field)) from error
+
+
+def refusal(given: Given, allowed: str) -> SettingsError:
+    """Return the error that a value is not what it must be."""
+    return SettingsError(f"{given.said} must be {allowed}, not {shown(given.value)}")
+
+
+def shown(value: object) -> str:
+    """Return a value as a sentence shows it: quoted if it is text, in TOML's words, never long."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case str():
+            return repr(value if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]}...")
+        case _:
+            return str(value)
+
+
+def _seconds(given: Given) -> object:
+    seconds = parse_duration(given.value) if isinstance(given.value, str) else given.value
+    if isinstance(seconds, int | float) and seconds > LONGEST:
+        raise refusal(given, f"a duration of at most {duration_text(LONGEST)}")
+    return seconds
+
+
+def _allowed(field: ConfigField) -> str:
+    if field.is_duration:
+        above = " above zero" if _limit(field, "gt") == 0 else ""
+        return f"a duration{above} such as 90s, 15min, 24h or 14d"
+    if field.choices:
+        return " or ".join(repr(choice) for choice in field.choices)
+    if field.kind is int:
+        return f"a whole number of at least {_limit(field, 'ge')}"
+    pattern = _limit(field, "pattern")
+    return f"text of the form {pattern} ({field.description.rstrip('.')})" if pattern else "text"
+
+
+def _limit(field: ConfigField, name: str) -> Any:  # noqa: ANN401 - limits are numbers or text
+    return next((limit for meta in field.metas if (limit := getattr(meta, name)) is not None), None)

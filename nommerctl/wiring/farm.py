@@ -1,0 +1,225 @@
+"""One farm and its adapters, each made when it is first asked for."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from nommerctl.adapters.cached_jobs import CachedJobs
+from nommerctl.adapters.local.database import Database
+from nommerctl.adapters.local.fleet import LocalFleet, LocalFleetReads
+from nommerctl.adapters.local.job_store import SqliteJobReads, SqliteJobStore
+from nommerctl.adapters.local.ledger import SqliteLedger, SqliteLedgerReads
+from nommerctl.adapters.local.pass_files import PassRecords
+from nommerctl.adapters.local.queue import SqliteQueue, SqliteQueueReads
+from nommerctl.adapters.local.schema import EMPTY_SCHEMA
+from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
+from nommerctl.domain.options import Preset
+from nommerctl.domain.schedule import overdue, overdue_sentence
+from nommerctl.errors import PermissionDeniedError
+from nommerctl.ports import Archive, FarmReads, FarmWrites, JobStore, Ledger, Queue, Storage
+from nommerctl.settings.load import Loaded, load_settings
+from nommerctl.wiring import process
+
+if TYPE_CHECKING:
+    from nommerctl.adapters.disk_cache import JobCache
+
+NEW_JOBS = "new-jobs"
+CHANGES = "state-changes"
+
+CACHE_PATIENCE = 20.0
+"""Seconds to wait for another process that writes the cache."""
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """The flags that stand before every verb."""
+
+    config: Path | None = None
+    backend: str | None = None
+    state_dir: str | None = None
+
+
+def load(invocation: Invocation) -> Loaded:
+    """Load the settings for these flags."""
+    flags = {"farm.backend": invocation.backend, "farm.state_dir": invocation.state_dir}
+    return load_settings(process.surroundings(), config_file=invocation.config, flags=flags)
+
+
+class Farm:
+    """The farm of these settings: how to look at it, and how to act upon it."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.settings = loaded.settings
+        self.state_dir: Path = loaded.state_dir
+        self.clock = process.clock
+        self.worker_flags: tuple[str, ...] = ()
+        """What the workers that this process launches are told besides."""
+        self.records = PassRecords(self.locks)
+
+    @property
+    def locks(self) -> Path:
+        """Where the passes' locks and records are."""
+        return self.state_dir / "locks"
+
+    @property
+    def workers(self) -> Path:
+        """Where each node has a folder."""
+        return self.state_dir / "workers"
+
+    @property
+    def logs(self) -> Path:
+        """Where each node has a log."""
+        return self.state_dir / "logs"
+
+    def prepare(self) -> None:
+        """Make the state folder and what belongs into it, for this user alone; PermissionDeniedError if that fails."""
+        try:
+            for folder in (self.state_dir, self.locks, self.workers, self.logs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            msg = f"the state folder '{self.state_dir}' cannot be made: {reason}; name another with --state-dir"
+            raise PermissionDeniedError(msg) from error
+
+    # --- to look at, leaving no trace ---
+
+    @functools.cached_property
+    def _reading(self) -> ReadOnlyDatabase:
+        return ReadOnlyDatabase(self.state_dir / "farm.db", EMPTY_SCHEMA)
+
+    @functools.cached_property
+    def cached_jobs(self) -> CachedJobs:
+        """The job cache, read only."""
+        return CachedJobs(self.state_dir / "cache")
+
+    def look(self) -> FarmReads:
+        """Return the farm for a dry run, or for somebody who only looks: nothing of it can write."""
+        return FarmReads(
+            store=SqliteJobReads(self._reading),
+            cache=self.cached_jobs,
+            ledger=SqliteLedgerReads(self._reading, self.clock),
+            fleet=LocalFleetReads(self.workers, worker=self._worker_command()),
+            new_jobs=SqliteQueueReads(self._reading, NEW_JOBS, self.clock),
+            changes=SqliteQueueReads(self._reading, CHANGES, self.clock),
+        )
+
+    # --- to act upon ---
+
+    @functools.cached_property
+    def _database(self) -> Database:
+        self.prepare()
+        return Database(self.state_dir / "farm.db")
+
+    @functools.cached_property
+    def store(self) -> JobStore:
+        """The jobs."""
+        return SqliteJobStore(self._database)
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        """What is known of the farm."""
+        return SqliteLedger(self._database, self.clock)
+
+    def queue(self, name: str) -> Queue:
+        """Return the queue of NEW_JOBS or of CHANGES."""
+        return SqliteQueue(self._database, name, self.clock)
+
+    @functools.cached_property
+    def cache(self) -> "JobCache":
+        """The job cache; a damaged one is set aside, and this one is cold."""
+        from nommerctl.adapters.disk_cache import open_cache
+
+        self.prepare()
+        return open_cache(self.state_dir / "cache", CACHE_PATIENCE)
+
+    @property
+    def writes(self) -> FarmWrites:
+        """The farm for a pass."""
+        from nommerctl.adapters.notifier import FormNotifier
+
+        return FarmWrites(
+            store=self.store,
+            cache=self.cache,
+            ledger=self.ledger,
+            fleet=LocalFleet(
+                self.workers,
+                self.logs,
+                worker=self._worker_command(),
+                environment=process.environment(),
+                clock=self.clock,
+            ),
+            new_jobs=self.queue(NEW_JOBS),
+            changes=self.queue(CHANGES),
+            notifier=FormNotifier(self.settings.notify.timeout),
+            archive=self._archive(),
+        )
+
+    def reopen_cache(self) -> None:
+        """Begin with a new cache after the old one was found damaged, and set aside."""
+        self.cache.close()
+        del self.cache
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "_database" in vars(self):
+            self._database.close()
+        if "cache" in vars(self):
+            self.cache.close()
+
+    def reads(self) -> FarmReads:
+        """Return the reads of `writes`: a pass that acts looks through the same adapters."""
+        writes = self.writes
+        return FarmReads(
+            store=writes.store,
+            cache=writes.cache,
+            ledger=writes.ledger,
+            fleet=writes.fleet,
+            new_jobs=writes.new_jobs,
+            changes=writes.changes,
+        )
+
+    def _archive(self) -> Archive | None:
+        if not self.settings.upkeep.archive:
+            return None
+        from nommerctl.adapters.local.archive import JsonlArchive
+
+        return JsonlArchive(Path(self.settings.upkeep.archive))
+
+    @functools.cached_property
+    def storage(self) -> Storage:
+        """Sources and destinations."""
+        from nommerctl.adapters.http_source import HttpSource
+        from nommerctl.adapters.local.files import FileStorage
+        from nommerctl.adapters.storage import SchemeStorage
+
+        files, http = FileStorage(), HttpSource(self.settings.storage)
+        return SchemeStorage(sources={"file": files, "http": http, "https": http}, destinations={"file": files})
+
+    def preset(self, name: str) -> Preset:
+        """Return a preset; UsageError if there is none of this name."""
+        from nommerctl.adapters.presets import PresetLibrary
+
+        return PresetLibrary().load(name)
+
+    def preset_names(self) -> list[str]:
+        """Return the names of the presets."""
+        from nommerctl.adapters.presets import PresetLibrary
+
+        return PresetLibrary().names()
+
+    def _worker_command(self) -> Sequence[str]:
+        command = process.worker_command(config=self.loaded.file, state_dir=self.state_dir)
+        return [*command, *self.worker_flags]
+
+    def overdue(self) -> list[str]:
+        """Return a sentence for each pass that a scheduler runs and that has not succeeded for three intervals."""
+        now = self.clock()
+        schedule = self.settings.schedule
+        return [
+            overdue_sentence(record, interval, now)
+            for record in self.records.read()
+            if (interval := getattr(schedule, record.name, None)) and overdue(record, interval, now)
+        ]

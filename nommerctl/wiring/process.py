@@ -1,0 +1,87 @@
+"""What this process finds around itself: the clock, chance, its environment, its user and its host."""
+
+import os
+import pwd
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from nommerctl.domain.times import Instant
+from nommerctl.settings.load import Surroundings
+
+
+def clock() -> Instant:
+    """Return the time of day."""
+    return time.time_ns() // 1000
+
+
+def new_job_id() -> str:
+    """Return an id that nobody can guess and nobody else has."""
+    return secrets.token_hex(25)
+
+
+def new_lease_id() -> str:
+    """Return the id of a lease."""
+    return secrets.token_hex(8)
+
+
+def new_token() -> str:
+    """Return the token of an order for nodes."""
+    return secrets.token_hex(4)
+
+
+def environment() -> Mapping[str, str]:
+    """Return the variables of this process."""
+    return os.environ
+
+
+def surroundings() -> Surroundings:
+    """Return what settings depend on."""
+    return Surroundings(environment=environment(), home=Path.home(), folder=Path.cwd(), is_root=os.geteuid() == 0)
+
+
+def user_name() -> str:
+    """Return the name of the account that runs this, its number if it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def user() -> str:
+    """Return who runs this, as `name@host`, for the history of a job."""
+    return f"{user_name()}@{host()}"
+
+
+def host() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+def executable() -> str:
+    """Return the command that a crontab calls: nommerctl beside the interpreter that runs it now."""
+    return str(Path(sys.executable).with_name("nommerctl"))
+
+
+def worker_command(*, config: Path | None, state_dir: Path) -> list[str]:
+    """Return what starts a worker of the same farm: the same interpreter, settings file and state folder."""
+    named = [] if config is None else ["--config", str(config)]
+    return [sys.executable, "-P", "-m", "nommerctl", *named, "--state-dir", str(state_dir), "worker"]
+
+
+def pid() -> int:
+    """Return the id of this process."""
+    return os.getpid()
+
+
+USUAL_PLACES = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
+"""Where programs are that cron's bare PATH does not name."""
+
+
+def search_path() -> str:
+    """Return where to look for an ffmpeg of the system: PATH, then the usual places, under cron as by hand."""
+    own = environment().get("PATH")
+    return f"{own}:{USUAL_PLACES}" if own else USUAL_PLACES

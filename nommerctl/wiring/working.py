@@ -1,0 +1,93 @@
+"""Running a worker in this process."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from msgspec import structs
+
+from nommerctl.adapters.local.node_home import NodeHome
+from nommerctl.adapters.local.worker_log import rotate
+from nommerctl.domain.text import shown
+from nommerctl.domain.times import rfc3339
+from nommerctl.wiring import process
+from nommerctl.wiring.farm import CHANGES, NEW_JOBS, Farm
+from nommerctl.worker.attempt import WorkerPorts
+from nommerctl.worker.nommers.ffmpeg.nommer import FfmpegNommer
+from nommerctl.worker.worker import Identity, Worker
+
+
+def run_worker(
+    farm: Farm,
+    *,
+    slots: int | None = None,
+    idle_exit: float | None = None,
+    heartbeat: float | None = None,
+    once: bool = False,
+    node: str | None = None,
+    lock: int | None = None,
+) -> int:
+    """Work until there is no more to do, or SIGTERM or SIGINT; return how many jobs were begun.
+
+    `node` and `lock` (a descriptor) are given to workers that scale starts: their folder is made and locked already.
+    """
+    farm.prepare()
+    started = farm.clock()
+    home = NodeHome(farm.workers / (node or f"{process.new_token()}-hand"))
+    if lock is None:
+        home.occupy(started)
+    else:
+        home.inherit(lock)
+    flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = structs.replace(farm.settings.worker, **given)
+    worker = Worker(
+        Identity(node=home.node, folder=home.folder, host=process.host(), pid=process.pid(), started=started),
+        ports=worker_ports(farm, home.node),
+        settings=settings,
+        slots=slots or settings.slots,
+        once=once,
+        keep_nodes=farm.settings.scale.min_nodes,
+    )
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        worker.stop(f"the worker was told to end ({signal.Signals(number).name})")
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    taken = worker.run()
+    home.clear()
+    home.let_go()
+    return taken
+
+
+def worker_ports(farm: Farm, node: str) -> WorkerPorts:
+    """Return what a worker of this farm needs of the world."""
+    return WorkerPorts(
+        store=farm.store,
+        ledger=farm.ledger,
+        new_jobs=farm.queue(NEW_JOBS),
+        changes=farm.queue(CHANGES),
+        storage=farm.storage,
+        nommers={"ffmpeg": FfmpegNommer(farm.settings.ffmpeg, search_path=process.search_path())},
+        clock=farm.clock,
+        new_lease_id=process.new_lease_id,
+        log=_NodeLog(farm.logs, node),
+    )
+
+
+class _NodeLog:
+    """Writes lines to standard error, which for a worker that scale started is its log file."""
+
+    def __init__(self, folder: Path, node: str) -> None:
+        self._folder = folder
+        self._node = node
+
+    def __call__(self, text: str) -> None:
+        """Write a text, each of its lines safe for a terminal, with the time before the first."""
+        first, *further = text.splitlines() or [""]
+        lines = [f"{rfc3339(process.clock())[:19]}Z {shown(first)}", *(f"    {shown(line)}" for line in further)]
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+        rotate(self._folder, self._node)

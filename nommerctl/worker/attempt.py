@@ -1,0 +1,219 @@
+"""One job in the hands of a worker, from its claim to its end."""
+
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from nommerctl.domain.config import WorkerSettings
+from nommerctl.domain.job import EncodingJob, JobState, Progress
+from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
+from nommerctl.domain.options import muxer_for
+from nommerctl.domain.times import micros
+from nommerctl.errors import EncodingError, LeaseLostError, NommerctlError, TryAgainError, UnreachableError
+from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Work
+
+RETRY_PAUSE = 0.5
+"""Seconds between two tries to reach a store that does not answer."""
+
+Move = Callable[[EncodingJob], EncodingJob]
+
+
+@dataclass(frozen=True)
+class WorkerPorts:
+    """What a worker needs of the world. `new_lease_id` makes random ids, `log` takes a line for the node's log."""
+
+    store: JobStore
+    ledger: Ledger
+    new_jobs: Queue
+    changes: Queue
+    storage: Storage
+    nommers: Mapping[str, Nommer]
+    clock: Clock
+    new_lease_id: Callable[[], str]
+    log: Callable[[str], None]
+
+
+class HandBackError(Exception):
+    """The worker has to go: the job is to be given back to the queue."""
+
+
+class Attempt:
+    """Runs one claimed job to its end; a Watch for the nommer, and the thing that the worker's beat renews.
+
+    Every write is conditional on the lease of the claim (I3). `folder` is the job's own, and removed at the end.
+    """
+
+    def __init__(
+        self, job: EncodingJob, message: Message, *, ports: WorkerPorts, settings: WorkerSettings, folder: Path
+    ) -> None:
+        if job.lease is None:
+            msg = f"job {job.id} was not claimed"
+            raise LeaseLostError(msg)
+        self.job_id = job.id
+        self._job = job
+        self._lease_id = job.lease.id
+        self._lease_until = job.lease.until
+        self._message = message
+        self._ports = ports
+        self._settings = settings
+        self._folder = folder
+        self._progress: Progress | None = None
+        self._lost = threading.Event()
+        self._stop_reason: str | None = None
+        self.over = threading.Event()
+
+    # --- what the worker's main loop calls ---
+
+    def beat(self) -> None:
+        """Extend lease and visibility and store the progress; notice that the job is no longer ours."""
+        if self.over.is_set():
+            return
+        until = self._until()
+        move = partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress)
+        try:
+            self._ports.store.transition(self.job_id, move)
+            self._lease_until = until
+            self._ports.new_jobs.extend([self._message], self._settings.lease)
+        except LeaseLostError:
+            self._lost.set()
+        except (UnreachableError, TryAgainError) as error:
+            self._ports.log(f"{self.job_id[:12]} heartbeat not written: {error}")
+
+    def stop(self, reason: str) -> None:
+        """Have the job handed back, soon."""
+        self._stop_reason = reason
+
+    # --- what the nommer and the storage call ---
+
+    def report(self, progress: Progress) -> None:
+        """Keep the progress for the next beat."""
+        self._progress = progress
+
+    def keep_on(self) -> None:
+        """Raise when the lease is lost or the worker has to go."""
+        if self._lost.is_set():
+            msg = f"job {self.job_id} is no longer held by this worker"
+            raise LeaseLostError(msg)
+        if self._stop_reason is not None:
+            raise HandBackError(self._stop_reason)
+
+    # --- the attempt itself ---
+
+    def run(self) -> None:
+        """Work, then write how it ended. Raises nothing: what cannot be written is left to the lease to end."""
+        log = self._ports.log
+        try:
+            self._conclude(self._ending())
+        except LeaseLostError:
+            log(f"{self.job_id[:12]} lost: cancelled, or taken over by another worker")
+            self._give_message_back()
+        except (UnreachableError, TryAgainError) as error:
+            log(f"{self.job_id[:12]} left to its lease: {error}")
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self.over.set()
+
+    def _ending(self) -> Move:
+        """Do the work and return the move that writes how it ended."""
+        now = self._ports.clock
+        lease = self._lease_id
+        try:
+            done = self._work()
+        except (LeaseLostError, UnreachableError, TryAgainError):
+            raise
+        except HandBackError as reason:
+            why = str(reason)
+            limits = self._settings.limits
+            return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)
+        except NommerctlError as error:
+            details, command, log = str(error), None, None
+            if isinstance(error, EncodingError):
+                command, log = error.command, error.log
+            return lambda job: failed(job, lease_id=lease, now=now(), details=details, command=command, log=log)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must end this job, not the whole worker
+            details, log = f"a bug in nommerctl: {error!r}", traceback.format_exc()
+            self._ports.log(log)
+            return lambda job: failed(job, lease_id=lease, now=now(), details=details, command=None, log=log)
+        return lambda job: finished(
+            job, lease_id=lease, now=now(), media=done.media, command=done.command, log=done.log
+        )
+
+    def _work(self) -> Encoded:
+        job = self._job
+        nommer = self._nommer(job.nommer)
+        self._folder.mkdir(parents=True)
+        with self._ports.storage.output(job.dest, f"{job.id[:16]}-{self._lease_id[:8]}") as output:
+            self._remember(output)
+            source = self._ports.storage.fetch(job.source, self._folder, self.keep_on)
+            self._advance(JobState.ENCODING)
+            work = Work(
+                source=source,
+                output=output.path,
+                folder=self._folder,
+                muxer=muxer_for(job.dest),
+                options=job.options,
+            )
+            done = nommer.encode(work, self)
+            self._advance(JobState.UPLOADING)
+            output.place(self._check_lease)
+            return done
+
+    def _nommer(self, name: str) -> Nommer:
+        try:
+            return self._ports.nommers[name]
+        except KeyError:
+            msg = f"this worker has no nommer called '{name}'"
+            raise EncodingError(msg) from None
+
+    def _remember(self, output: Output) -> None:
+        """Leave a link to the unfinished output, for whoever clears up after us if we are killed."""
+        (self._folder / "output").symlink_to(output.path)
+
+    def _advance(self, to: JobState) -> None:
+        self.keep_on()
+        now, until = self._ports.clock(), self._until()
+        self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now))
+        self._lease_until = until
+        self._announce()
+
+    def _check_lease(self) -> None:
+        until = self._until()
+        self._write(lambda job: renewed(job, lease_id=self._lease_id, until=until, progress=self._progress))
+
+    def _conclude(self, move: Move) -> None:
+        """Write the end, announce it, then settle the message: effect first, acknowledgement after (I4)."""
+        job = self._write(move)
+        self._announce()
+        if job.finished:
+            self._ports.new_jobs.delete([self._message])
+        else:
+            self._ports.new_jobs.extend([self._message], 0)
+        self._ports.log(f"{self.job_id[:12]} {job.state.value}{': ' + job.details if job.details else ''}")
+
+    def _give_message_back(self) -> None:
+        """Let whoever receives it next find out what it is worth: a finished job's message is deleted there."""
+        try:
+            self._ports.new_jobs.extend([self._message], 0)
+        except (UnreachableError, TryAgainError) as error:
+            self._ports.log(f"{self.job_id[:12]} message left to its visibility: {error}")
+
+    def _announce(self) -> None:
+        self._ports.changes.send([self.job_id])
+
+    def _until(self) -> int:
+        return self._ports.clock() + micros(self._settings.lease)
+
+    def _write(self, move: Move) -> EncodingJob:
+        """Write through a store that may be busy or away, for as long as the lease lasts."""
+        while True:
+            try:
+                return self._ports.store.transition(self.job_id, move)
+            except (UnreachableError, TryAgainError):
+                if self._ports.clock() >= self._lease_until:
+                    raise
+                time.sleep(RETRY_PAUSE)

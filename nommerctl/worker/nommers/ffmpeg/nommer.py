@@ -1,0 +1,57 @@
+"""The nommer that runs ffmpeg: look at the source, encode in one or two passes, verify what came out."""
+
+from pathlib import Path
+
+from nommerctl.domain.config import FfmpegSettings
+from nommerctl.domain.options import check_options, encoders
+from nommerctl.errors import EncodingError, UsageError
+from nommerctl.ports import Encoded, Watch, Work
+from nommerctl.worker.nommers.ffmpeg.command import encode_command, probe_command
+from nommerctl.worker.nommers.ffmpeg.complaint import complaint
+from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
+from nommerctl.worker.nommers.ffmpeg.probe import Probe, parse_probe
+from nommerctl.worker.nommers.ffmpeg.progress import Gauge, ProgressReader
+from nommerctl.worker.nommers.ffmpeg.runs import Runs
+from nommerctl.worker.nommers.ffmpeg.verify import Verification
+
+
+class FfmpegNommer:
+    """Implements ports.Nommer. `search_path` is the PATH that a system ffmpeg is looked for on."""
+
+    def __init__(self, settings: FfmpegSettings, *, search_path: str | None = None) -> None:
+        self._settings = settings
+        self._search_path = search_path
+
+    def encode(self, work: Work, watch: Watch) -> Encoded:
+        """Encode and verify. Blocks its thread until then, and no ffmpeg is left when it returns or raises."""
+        try:
+            check_options(work.options)  # the store may hold jobs that were not submitted by nommerctl
+        except UsageError as error:
+            raise EncodingError(str(error)) from error
+        ffmpeg = find_ffmpeg(self._settings.path, encoders(work.options), self._search_path)
+        runs = Runs(work.folder, self._settings.time_limit, watch)
+        source = _probed(ffmpeg, work.source, runs)
+        gauge = Gauge(watch.report, seconds=source.seconds, passes=len(work.options))
+        for index in range(len(work.options)):
+            argv = encode_command(ffmpeg, work, index, threads=self._settings.threads)
+            runs.note(argv)
+            runs.must_run(argv, "ffmpeg failed", ProgressReader(gauge.update).feed)
+            gauge.pass_done()
+        command, log = runs.command, runs.log
+        media = Verification(ffmpeg, work, source, runs).passed(threads=self._settings.threads)
+        return Encoded(media=media, command=command, log=log)
+
+
+def _probed(ffmpeg: Path, source: Path, runs: Runs) -> Probe:
+    if source.stat().st_size == 0:
+        msg = "the source is empty: it has no bytes"
+        raise EncodingError(msg)
+    ran = runs.run(probe_command(ffmpeg, source))
+    probe = parse_probe(ran.head)
+    if probe is None:
+        msg = f"the source cannot be read as a media file: {complaint(ran.tail) or 'ffmpeg does not know what it is'}"
+        raise runs.failure(msg)
+    if not any(probe.streams):
+        msg = "the source has neither a moving picture nor sound"
+        raise runs.failure(msg)
+    return probe

@@ -1,0 +1,144 @@
+"""Runs one ffmpeg to its end, watched: in a process group of its own, under a time limit, read as it speaks."""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from nommerctl.domain.times import age
+from nommerctl.errors import EncodingError
+from nommerctl.worker.nommers.ffmpeg.lifeline import tied_to_this_process
+
+TICK = 0.5
+"""Seconds between two calls of `keep_on`, whether ffmpeg says something or not."""
+
+HEAD_BYTES = 1024 * 1024
+TAIL_BYTES = 16 * 1024
+
+ENVIRONMENT = {"LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
+"""All of ffmpeg's environment: nothing set for us (FFREPORT, http_proxy) may steer it."""
+
+_CHUNK = 64 * 1024
+
+Sink: TypeAlias = Callable[[bytes], None]
+
+
+class Ran(NamedTuple):
+    """How a process ended (`code` as from Popen) and the two ends of what it wrote on stderr."""
+
+    code: int
+    head: str
+    tail: str
+
+
+class Stderr:
+    """Keeps the first 1 MB and the last 16 KB of whatever comes, which may be gigabytes."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take what came."""
+        self._head += data[: max(0, HEAD_BYTES - len(self._head))]
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+
+    def ended(self, code: int) -> Ran:
+        """Return all that is known of a process that ended with this code."""
+        return Ran(code, self._head.decode(errors="replace"), self._tail.decode(errors="replace"))
+
+
+class _Pulse:
+    """Calls `keep_on` every TICK and raises when the time limit has passed."""
+
+    def __init__(self, keep_on: Callable[[], None], time_limit: float) -> None:
+        self._keep_on = keep_on
+        self._time_limit = time_limit
+        self._started = self._last = time.monotonic()
+
+    def beat(self) -> None:
+        now = time.monotonic()
+        if now - self._started > self._time_limit:
+            msg = f"ffmpeg took longer than the time limit of {age(self._time_limit)} (ffmpeg.time_limit)"
+            raise EncodingError(msg)
+        if now - self._last >= TICK:
+            self._last = now
+            self._keep_on()
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    time_limit: float,
+    keep_on: Callable[[], None],
+    on_stdout: Sink = lambda _: None,
+) -> Ran:
+    """Run a command in `folder` and return how it ended, with any code.
+
+    What `keep_on` raises comes out, and EncodingError after `time_limit` seconds; either way the whole process group
+    has been killed and reaped by then. EncodingError also if the command cannot be started.
+    """
+    pulse = _Pulse(keep_on, time_limit)
+    stderr = Stderr()
+    with _started(argv, folder) as process:
+        try:
+            _read(process, {"stdout": on_stdout, "stderr": stderr.feed}, pulse)
+            _wait(process, pulse)
+        finally:
+            _end(process)
+    return stderr.ended(process.returncode)
+
+
+def _started(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            process_group=0,
+            preexec_fn=tied_to_this_process(),  # noqa: PLW1509 - two system calls by preloaded functions, see lifeline
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        msg = f"cannot start {argv[0]}: {error}"
+        raise EncodingError(msg) from error
+
+
+def _read(process: subprocess.Popen[bytes], sinks: dict[str, Sink], pulse: _Pulse) -> None:
+    """Give both outputs to their sinks until both are closed."""
+    with selectors.DefaultSelector() as selector:
+        for name, sink in sinks.items():
+            selector.register(getattr(process, name), selectors.EVENT_READ, sink)
+        while selector.get_map():
+            for key, _ in selector.select(TICK):
+                data = os.read(key.fd, _CHUNK)
+                if data:
+                    key.data(data)
+                else:
+                    selector.unregister(key.fileobj)
+            pulse.beat()
+
+
+def _wait(process: subprocess.Popen[bytes], pulse: _Pulse) -> None:
+    while True:
+        try:
+            process.wait(TICK)
+        except subprocess.TimeoutExpired:
+            pulse.beat()
+        else:
+            return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill and reap what still runs. What it wrote is thrown away, so there is nothing that it should finish."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

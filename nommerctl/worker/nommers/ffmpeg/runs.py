@@ -1,0 +1,64 @@
+"""The ffmpeg runs of one job: under one watch, and remembered, so that a failure can show what was run and said."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from nommerctl.errors import EncodingError
+from nommerctl.ports import Watch
+from nommerctl.worker.nommers.ffmpeg.complaint import complaint, ending
+from nommerctl.worker.nommers.ffmpeg.process import Ran, Sink, run
+
+LOG_CHARACTERS = 16 * 1024
+
+
+def _ignore(_: bytes) -> None:
+    """Take no interest in what a run prints."""
+
+
+class Runs:
+    """Runs commands in the job's folder and collects the encode's commands and the end of the log."""
+
+    def __init__(self, folder: Path, time_limit: float, watch: Watch) -> None:
+        self._folder = folder
+        self._time_limit = time_limit
+        self._watch = watch
+        self._commands: list[str] = []
+        self.log = ""
+
+    @property
+    def command(self) -> str:
+        """The encoding commands so far, as one line for a shell."""
+        return " && ".join(self._commands)
+
+    def note(self, argv: Sequence[str]) -> None:
+        """Count a command, about to be run, among those that encode."""
+        self._commands.append(shlex.join(argv))
+
+    def run(self, argv: Sequence[str], on_stdout: Sink = _ignore) -> Ran:
+        """Run a command and return how it ended, with any code; EncodingError if it takes too long."""
+        try:
+            ran = run(
+                argv,
+                folder=self._folder,
+                time_limit=self._time_limit,
+                keep_on=self._watch.keep_on,
+                on_stdout=on_stdout,
+            )
+        except EncodingError as error:
+            raise self.failure(str(error)) from error
+        self.log = (self.log + ran.tail)[-LOG_CHARACTERS:]
+        return ran
+
+    def must_run(self, argv: Sequence[str], failing: str, on_stdout: Sink = _ignore) -> Ran:
+        """Run a command; if it does not end well, EncodingError with `failing` and ffmpeg's own words."""
+        ran = self.run(argv, on_stdout)
+        if ran.code != 0:
+            words = complaint(ran.tail) if ran.code > 0 else ""  # one that was killed did not see it coming
+            msg = f"{failing}: {words or ending(ran.code)}"
+            raise self.failure(msg)
+        return ran
+
+    def failure(self, message: str) -> EncodingError:
+        """Return an error that carries the commands and the log."""
+        return EncodingError(message, command=self.command or None, log=self.log or None)

@@ -1,0 +1,225 @@
+"""The worker's loop: claim jobs, keep them by heartbeats, and go when there is nothing to do."""
+
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+
+from nommerctl.domain.config import WorkerSettings
+from nommerctl.domain.fleet import Heartbeat, WorkerState
+from nommerctl.domain.job import EncodingJob, JobState, Lease, is_job_id
+from nommerctl.domain.moves import claimed, lease_live
+from nommerctl.domain.times import Instant, micros, seconds_between
+from nommerctl.errors import IllegalMoveError, TryAgainError, UnreachableError, UsageError
+from nommerctl.ports import Message
+from nommerctl.worker.attempt import Attempt, WorkerPorts
+
+POLL = 0.25
+"""Seconds between two looks at the queue of a worker with a free slot."""
+
+REASONABLE_BEATS = 3
+"""A node whose last beat is older than so many heartbeats does not count as company."""
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who this worker is: its node, what is left in `folder` while it works, host and process for people to see."""
+
+    node: str
+    folder: Path
+    host: str
+    pid: int
+    started: Instant
+
+
+class Worker:
+    """Works until it is told to stop, has been idle for too long, or (`once`) the queue is empty.
+
+    `keep_nodes` is how many nodes the farm wants to keep: while there would be fewer, an idle worker stays.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        ports: WorkerPorts,
+        settings: WorkerSettings,
+        slots: int,
+        once: bool = False,
+        keep_nodes: int = 0,
+    ) -> None:
+        self._identity = identity
+        self._ports = ports
+        self._settings = settings
+        self._slots = slots
+        self._once = once
+        self._keep_nodes = keep_nodes
+        self._active: dict[str, tuple[Attempt, threading.Thread]] = {}
+        self._wake = threading.Event()
+        self._stop_reason: str | None = None
+        self._taken = 0
+
+    def stop(self, reason: str) -> None:
+        """Have all jobs handed back and the loop end; may be called from a signal handler."""
+        self._stop_reason = reason
+        self._wake.set()
+
+    def run(self) -> int:
+        """Work; return how many jobs were begun."""
+        self._ports.log(f"worker {self._identity.node} starts with {self._slots} slots")
+        self._beat()
+        next_beat = time.monotonic() + self._settings.heartbeat
+        idle_since = time.monotonic()
+        while self._stop_reason is None:
+            self._reap()
+            found = self._fill()
+            if self._active or found:
+                idle_since = time.monotonic()
+            elif self._may_leave(time.monotonic() - idle_since):
+                break
+            if time.monotonic() >= next_beat:
+                self._beat()
+                next_beat = time.monotonic() + self._settings.heartbeat
+            if not found:
+                self._wait(next_beat)
+        self._leave()
+        return self._taken
+
+    def _wait(self, next_beat: float) -> None:
+        """Sleep until a job ends, the queue is worth a look, or the next beat is due."""
+        pause = next_beat - time.monotonic()
+        if len(self._active) < self._slots:
+            pause = min(pause, POLL)
+        self._wake.wait(max(pause, 0))
+        self._wake.clear()
+
+    def _may_leave(self, idle: float) -> bool:
+        if self._once:
+            return True
+        if not self._settings.idle_exit or idle < self._settings.idle_exit:
+            return False
+        return self._keep_nodes == 0 or self._company() >= self._keep_nodes
+
+    def _company(self) -> int:
+        """How many other nodes are at work, by their heartbeats."""
+        now = self._ports.clock()
+        reasonable = REASONABLE_BEATS * self._settings.heartbeat
+        return sum(
+            beat.state is WorkerState.ACTIVE and seconds_between(beat.at, now) <= reasonable
+            for node, beat in self._ports.ledger.heartbeats().items()
+            if node != self._identity.node
+        )
+
+    # --- jobs ---
+
+    def _fill(self) -> bool:
+        """Receive for the free slots; return whether anything was received."""
+        free = self._slots - len(self._active)
+        if not free:
+            return False
+        try:
+            messages = self._ports.new_jobs.receive(free, self._settings.lease)
+        except (UnreachableError, TryAgainError) as error:
+            self._ports.log(f"no messages received: {error}")
+            return False
+        for message in messages:
+            try:
+                self._take(message)
+            except (UnreachableError, TryAgainError) as error:
+                self._ports.log(f"message left to its visibility: {error}")
+        return bool(messages)
+
+    def _take(self, message: Message) -> None:
+        """Claim the job of a message, or do with the message what its job's state asks for."""
+        if not is_job_id(message.body):
+            self._ports.log("a message that names no job was deleted")
+            self._ports.new_jobs.delete([message])
+            return
+        now = self._ports.clock()
+        lease = Lease(
+            id=self._ports.new_lease_id(), owner=self._identity.node, until=now + micros(self._settings.lease)
+        )
+        claim = partial(claimed, lease=lease, now=now, limits=self._settings.limits)
+        try:
+            job = self._ports.store.transition(message.body, claim)
+        except UsageError:
+            self._ports.log(f"{message.body[:12]} is not in the store: its message was deleted")
+            self._ports.new_jobs.delete([message])
+        except IllegalMoveError:
+            self._turn_away(message)
+        else:
+            self._ports.changes.send([job.id])
+            if job.state is JobState.DOWNLOADING:
+                self._begin(job, message)
+            else:
+                self._ports.new_jobs.delete([message])
+                self._ports.log(f"{job.id[:12]} {job.state.value}: {job.details}")
+
+    def _turn_away(self, message: Message) -> None:
+        """Delete the message of a finished job; hide that of a held one until its lease may have ended."""
+        job = self._ports.store.get([message.body]).get(message.body)
+        if job is None or job.finished:
+            self._ports.new_jobs.delete([message])
+            return
+        now = self._ports.clock()
+        left = seconds_between(now, job.lease.until) if job.lease and lease_live(job, now) else 0.0
+        self._ports.new_jobs.extend([message], max(left, 1.0))
+
+    def _begin(self, job: EncodingJob, message: Message) -> None:
+        attempt = Attempt(
+            job,
+            message,
+            ports=self._ports,
+            settings=self._settings,
+            folder=self._identity.folder / job.id[:16],
+        )
+        thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{job.id[:12]}", daemon=True)
+        self._active[job.id] = (attempt, thread)
+        self._taken += 1
+        self._ports.log(f"{job.id[:12]} attempt {job.attempt}: {job.source} > {job.dest}")
+        thread.start()
+
+    def _run(self, attempt: Attempt) -> None:
+        attempt.run()
+        self._wake.set()
+
+    def _reap(self) -> None:
+        for job_id, (attempt, thread) in list(self._active.items()):
+            if attempt.over.is_set():
+                thread.join()
+                del self._active[job_id]
+
+    # --- the node ---
+
+    def _beat(self) -> None:
+        """One rhythm for all: the leases, visibilities and progress of the jobs, and the node's own heartbeat."""
+        for attempt, _ in self._active.values():
+            attempt.beat()
+        heartbeat = Heartbeat(
+            node=self._identity.node,
+            started=self._identity.started,
+            at=self._ports.clock(),
+            slots=self._slots,
+            active=len(self._active),
+            jobs=tuple(self._active),
+            host=self._identity.host,
+            pid=self._identity.pid,
+        )
+        try:
+            self._ports.ledger.beat(heartbeat)
+        except (UnreachableError, TryAgainError) as error:
+            self._ports.log(f"heartbeat not written: {error}")
+
+    def _leave(self) -> None:
+        """Hand back what is in hand, wait for it, and take leave of the ledger."""
+        for attempt, _ in self._active.values():
+            attempt.stop(self._stop_reason or "the worker ends")
+        for _, thread in self._active.values():
+            thread.join()
+        self._active.clear()
+        try:
+            self._ports.ledger.forget(self._identity.node)
+        except (UnreachableError, TryAgainError) as error:
+            self._ports.log(f"leave not taken: {error}")
+        self._ports.log(f"worker {self._identity.node} ends: {self._stop_reason or 'no work'}")

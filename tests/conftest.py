@@ -1,0 +1,53 @@
+"""What holds for every test: a home of its own, no settings from outside, no way to a real AWS account."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.cli import Cli, InProcessCli
+from tests.clips import Clips
+
+settings.register_profile("nommerctl", deadline=None)  # a loaded machine is no failure
+settings.load_profile("nommerctl")
+
+CLOSED_PORT = "http://127.0.0.1:9"
+"""Nobody listens there: a call that escapes to AWS fails at once, and loudly."""
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith(("NOMMERCTL_", "AWS_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", CLOSED_PORT)
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Clips:
+    """Tiny real clips, in a folder that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    return Clips(shared / "clips")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    """The command line, on a farm of its own whose workers are ended afterwards."""
+    farm = Cli(tmp_path / "state", cwd=tmp_path, executable=(sys.executable, "-m", "nommerctl"))
+    yield farm
+    farm.end_workers()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[InProcessCli]:
+    """The command line in this process, on a farm of its own."""
+    farm = InProcessCli(tmp_path / "state", cwd=tmp_path, executable=(sys.executable, "-m", "nommerctl"))
+    yield farm
+    farm.end_workers()

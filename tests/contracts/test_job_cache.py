@@ -1,0 +1,219 @@
+"""What every job cache keeps: the fake, the one on disk, and the one that only reads what that one wrote."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from nommerctl import ports
+from nommerctl.adapters.cached_jobs import CachedJobs
+from nommerctl.adapters.disk_cache import open_cache
+from nommerctl.domain import moves
+from nommerctl.domain.job import EncodingJob, JobState, Media, Progress
+from nommerctl.domain.times import micros
+from nommerctl.ports import CacheStatus
+from tests.builders import job_id, make_job, make_lease
+from tests.fakes.clock import START
+from tests.fakes.job_cache import FakeJobCache
+
+
+class Cache:
+    """A job cache as two passes share it: one writes it, one reads it."""
+
+    def __init__(self, writer: ports.JobCache, reader: ports.CachedJobs) -> None:
+        self.writer = writer
+        self.reader = reader
+
+
+@pytest.fixture(params=["fake", "disk", "read-only"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cache]:
+    if request.param == "fake":
+        fake = FakeJobCache()
+        yield Cache(fake, fake)
+        return
+    folder = tmp_path / "cache"
+    on_disk = open_cache(folder)
+    yield Cache(on_disk, on_disk if request.param == "disk" else CachedJobs(folder))
+    on_disk.close()
+
+
+def full_job() -> EncodingJob:
+    """A job with something in every field."""
+    limits = moves.AttemptLimits()
+    job = moves.submitted(make_job(7, notify_url="http://shop.example/ready", client_id="ä 7"), by="cli")
+    held = moves.claimed(job, lease=make_lease(), now=START + 1, limits=limits)
+    held = structs.replace(held, progress=Progress(0.5, fps=24.0, speed=1.5, eta_s=8.25), media=Media(9.5, 640, 360))
+    return structs.replace(held, details="déjà vu", command="ffmpeg -i x", log="…\n", told=1, version=3)
+
+
+def test_a_cold_cache_is_empty(cache: Cache) -> None:
+    assert cache.reader.get_cached_jobs() == {}
+    assert cache.reader.get_job(job_id(1)) is None
+    assert not cache.reader.is_job_cached(job_id(1))
+    assert cache.reader.get_jobs_with_state(JobState.PENDING) == []
+    assert cache.reader.count_by_state() == dict.fromkeys(JobState, 0)
+    assert cache.reader.find("", 10) == []
+    assert cache.reader.status() == CacheStatus()
+
+
+def test_a_job_comes_back_as_it_was_put_in(cache: Cache) -> None:
+    job = full_job()
+
+    cache.writer.update_job(job)
+
+    assert cache.reader.get_job(job.id) == job
+    assert cache.reader.get_job(job) == job
+    assert cache.reader.get_cached_jobs() == {job.id: job}
+    assert cache.reader.is_job_cached(job)
+    assert cache.reader.is_job_cached(job.id)
+
+
+def test_a_newer_record_replaces_an_older_one_and_its_state(cache: Cache) -> None:
+    cache.writer.update_job(make_job(1, version=1))
+
+    newer = make_job(1, version=2, state=JobState.FINISHED)
+    cache.writer.update_job(newer)
+
+    assert cache.reader.get_job(job_id(1)) == newer
+    assert cache.reader.get_jobs_with_state(JobState.PENDING) == []
+    assert cache.reader.get_jobs_with_state(JobState.FINISHED) == [newer]
+
+
+def test_an_older_record_does_not_replace_a_newer_one(cache: Cache) -> None:
+    newer = make_job(1, version=2, state=JobState.FINISHED)
+    cache.writer.update_job(newer)
+
+    cache.writer.update_jobs([make_job(1, version=1), make_job(2, version=1)])
+
+    assert cache.reader.get_cached_jobs() == {job_id(1): newer, job_id(2): make_job(2, version=1)}
+
+
+def test_a_record_of_the_same_version_replaces(cache: Cache) -> None:
+    cache.writer.update_job(make_job(1, version=1))
+
+    cache.writer.update_job(make_job(1, version=1, details="read again"))
+
+    assert cache.reader.get_job(job_id(1)) == make_job(1, version=1, details="read again")
+
+
+def test_of_records_of_one_job_in_a_batch_the_newest_stays(cache: Cache) -> None:
+    cache.writer.update_jobs([make_job(1, version=1), make_job(1, version=3), make_job(1, version=2)])
+
+    assert cache.reader.get_job(job_id(1)) == make_job(1, version=3)
+
+
+def test_jobs_with_a_state_come_oldest_first(cache: Cache) -> None:
+    old, young = make_job(9, created=START), make_job(3, created=START + 5)
+    cache.writer.update_jobs([young, make_job(1, state=JobState.ERROR), old])
+
+    assert cache.reader.get_jobs_with_state(JobState.PENDING) == [old, young]
+
+
+def test_counts_by_state_name_every_state(cache: Cache) -> None:
+    cache.writer.update_jobs([make_job(1), make_job(2), make_job(3, state=JobState.ERROR)])
+
+    assert cache.reader.count_by_state() == dict.fromkeys(JobState, 0) | {JobState.PENDING: 2, JobState.ERROR: 1}
+
+
+def test_find_takes_the_beginning_of_an_id(cache: Cache) -> None:
+    aaa, aab, b = (make_job(1, id=prefix.ljust(50, "0")) for prefix in ("aaa", "aab", "b"))
+    cache.writer.update_jobs([b, aab, aaa])
+    cache.writer.set_status(lambda status: structs.replace(status, refreshed=START))
+
+    assert cache.reader.find("aa", 10) == [aaa, aab]
+    assert cache.reader.find("aa", 1) == [aaa]
+    assert cache.reader.find(b.id, 10) == [b]
+    assert cache.reader.find("", 10) == [aaa, aab, b]
+    for unknown in ("f", "AA", "a%", "s", "status", "'", "\udcff"):
+        assert cache.reader.find(unknown, 10) == []
+
+
+def test_removed_jobs_are_gone_and_removing_them_again_is_no_error(cache: Cache) -> None:
+    cache.writer.update_jobs([make_job(number) for number in range(1, 5)])
+
+    cache.writer.remove_job(job_id(1))
+    cache.writer.remove_job(make_job(2))
+    cache.writer.remove_jobs([job_id(1), job_id(3), "no id at all"])
+
+    assert cache.reader.get_cached_jobs() == {job_id(4): make_job(4)}
+
+
+def test_reset_makes_the_given_jobs_the_cached_ones(cache: Cache) -> None:
+    cache.writer.update_jobs([make_job(1, version=1), make_job(2, version=1)])
+
+    given = [make_job(2, version=2, state=JobState.ENCODING), make_job(3, version=1)]
+    cache.writer.reset(given, as_of=START + micros(60))
+
+    assert cache.reader.get_cached_jobs() == {job.id: job for job in given}
+
+
+def test_reset_keeps_what_was_written_after_the_store_was_read(cache: Cache) -> None:
+    as_of = START + micros(60)
+    newer = make_job(1, version=5, state=JobState.FINISHED)
+    submitted_meanwhile = make_job(2, changed=as_of, version=1)
+    gone = make_job(3, changed=as_of - 1, version=9)
+    cache.writer.update_jobs([newer, submitted_meanwhile, gone])
+
+    cache.writer.reset([make_job(1, version=4)], as_of)
+
+    assert cache.reader.get_cached_jobs() == {newer.id: newer, submitted_meanwhile.id: submitted_meanwhile}
+
+
+def test_reset_with_nothing_empties_the_cache_but_for_its_status(cache: Cache) -> None:
+    cache.writer.update_jobs([make_job(1), make_job(2)])
+    cache.writer.set_status(lambda status: structs.replace(status, resynced=START))
+
+    cache.writer.reset([], as_of=START + micros(60))
+
+    assert cache.reader.get_cached_jobs() == {}
+    assert cache.reader.status() == CacheStatus(resynced=START)
+
+
+def test_a_batch_that_fails_half_way_changes_nothing(cache: Cache) -> None:
+    def broken_off() -> Iterator[EncodingJob]:
+        yield make_job(2)
+        msg = "the store went away"
+        raise ConnectionError(msg)
+
+    cache.writer.update_job(make_job(1))
+
+    with pytest.raises(ConnectionError):
+        cache.writer.update_jobs(broken_off())
+    with pytest.raises(ConnectionError):
+        cache.writer.reset(broken_off(), as_of=START + micros(60))
+
+    assert cache.reader.get_cached_jobs() == {job_id(1): make_job(1)}
+
+
+def test_the_status_is_changed_from_what_it_was(cache: Cache) -> None:
+    cache.writer.set_status(lambda status: structs.replace(status, refreshed=START, short=status.short + 1))
+    cache.writer.set_status(lambda status: structs.replace(status, resync_wanted=True, short=status.short + 1))
+
+    assert cache.reader.status() == CacheStatus(refreshed=START, resync_wanted=True, short=2)
+
+
+def test_the_status_is_no_job(cache: Cache) -> None:
+    cache.writer.set_status(lambda status: structs.replace(status, refreshed=START))
+
+    cache.writer.remove_job("status")
+
+    assert cache.reader.get_job("status") is None
+    assert cache.reader.get_cached_jobs() == {}
+    assert cache.reader.count_by_state() == dict.fromkeys(JobState, 0)
+    assert cache.reader.status() == CacheStatus(refreshed=START)
+
+
+def test_a_status_that_cannot_be_changed_stays(cache: Cache) -> None:
+    def refuse(_: CacheStatus) -> CacheStatus:
+        msg = "not now"
+        raise RuntimeError(msg)
+
+    cache.writer.set_status(lambda status: structs.replace(status, refreshed=START))
+
+    with pytest.raises(RuntimeError, match="not now"):
+        cache.writer.set_status(refuse)
+
+    assert cache.reader.status() == CacheStatus(refreshed=START)
+    cache.writer.update_job(make_job(1))
+    assert cache.reader.is_job_cached(job_id(1))

@@ -1,0 +1,227 @@
+"""What ports.Ledger promises, asked of every ledger."""
+
+import pytest
+from msgspec import structs
+
+from nommerctl.domain.fleet import Heartbeat, Launch, WorkerState
+from nommerctl.domain.times import Instant, micros
+from nommerctl.errors import ConflictError
+from nommerctl.ports import Decision, Ledger
+from tests.fakes.clock import START, FakeClock
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+BEAT = Heartbeat(
+    node="node-1",
+    started=START,
+    at=START + micros(20),
+    slots=2,
+    active=1,
+    jobs=("a" * 50,),
+    state=WorkerState.ACTIVE,
+    host="encoder.example",
+    pid=4711,
+)
+
+
+def launch(number: int = 1, generation: int = 0, ordered: Instant = START) -> Launch:
+    return Launch(
+        token=f"token-{number}", generation=generation, count=2, slots=1, ordered=ordered, request='{"count": 2}'
+    )
+
+
+def decision(launched: int = 0, at: Instant = START) -> Decision:
+    return Decision(
+        at=at,
+        launch=launched,
+        end=("node-1", "node-2"),
+        reasons=("3 jobs overflow 2 slots", "node-1 is silent"),
+        inputs={"backlog": 3, "load": 0.5, "policy": "overflow", "stale": False, "limit": None},
+    )
+
+
+# --- heartbeats
+
+
+def test_a_heartbeat_reads_back_whole(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+
+    assert ledger.heartbeats() == {"node-1": BEAT}
+
+
+def test_the_last_heartbeat_of_each_node_counts(ledger: Ledger) -> None:
+    other = structs.replace(BEAT, node="node-2")
+    newer = structs.replace(BEAT, at=START + micros(40), active=0, jobs=())
+    for beat in (BEAT, other, newer):
+        ledger.beat(beat)
+
+    assert ledger.heartbeats() == {"node-1": newer, "node-2": other}
+
+
+def test_a_mark_is_noted_beside_the_heartbeat(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+
+    ledger.mark("node-1", START + micros(200))
+
+    assert ledger.heartbeats() == {"node-1": structs.replace(BEAT, marked=START + micros(200))}
+
+
+def test_the_first_mark_stands(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+    ledger.mark("node-1", START + micros(200))
+
+    ledger.mark("node-1", START + micros(260))
+
+    assert ledger.heartbeats()["node-1"].marked == START + micros(200)
+
+
+def test_a_later_heartbeat_clears_the_mark(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+    ledger.mark("node-1", START + micros(200))
+
+    ledger.beat(BEAT)
+
+    assert ledger.heartbeats()["node-1"].marked is None
+
+
+def test_a_node_that_never_gave_a_heartbeat_can_be_marked(ledger: Ledger) -> None:
+    ledger.mark("node-9", START + micros(600))
+
+    beat = ledger.heartbeats()["node-9"]
+
+    assert (beat.node, beat.at, beat.slots, beat.marked) == ("node-9", 0, 0, START + micros(600))
+
+
+def test_a_forgotten_node_is_gone(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+
+    ledger.forget("node-1")
+    ledger.forget("node-1")
+
+    assert ledger.heartbeats() == {}
+
+
+# --- launches and the generation
+
+
+def test_a_new_farm_has_ordered_nothing(ledger: Ledger) -> None:
+    assert ledger.generation() == 0
+    assert ledger.unsettled() is None
+    assert ledger.launches() == []
+
+
+def test_an_order_is_unsettled_until_its_answer_is_known(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    assert ledger.unsettled() == launch()
+    assert ledger.launches() == [launch()]
+    assert ledger.generation() == 0
+
+    ledger.settle("token-1", ["node-1", "node-2"])
+    assert ledger.unsettled() is None
+    assert ledger.launches() == [structs.replace(launch(), settled=True, nodes=("node-1", "node-2"))]
+    assert ledger.generation() == 1
+
+
+def test_i2_an_order_for_another_generation_is_refused(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", [])
+
+    for generation in (0, 2):
+        with pytest.raises(ConflictError, match="token-2"):
+            ledger.journal(launch(2, generation=generation))
+
+    assert ledger.unsettled() is None
+    assert [order.token for order in ledger.launches()] == ["token-1"]
+
+
+def test_i2_a_second_order_waits_for_the_first(ledger: Ledger) -> None:
+    ledger.journal(launch())
+
+    with pytest.raises(ConflictError, match="token-2"):
+        ledger.journal(launch(2))
+
+    assert ledger.launches() == [launch()]
+
+
+def test_the_same_order_is_journalled_once_and_as_it_was_first(ledger: Ledger) -> None:
+    ledger.journal(launch())
+
+    ledger.journal(structs.replace(launch(), request="something else"))
+
+    assert ledger.launches() == [launch()]
+
+
+def test_settling_again_changes_nothing(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", ["node-1"])
+
+    ledger.settle("token-1", ["node-2"])
+
+    assert ledger.generation() == 1
+    assert [order.nodes for order in ledger.launches()] == [("node-1",)]
+
+
+def test_settling_an_old_order_again_leaves_the_new_one_alone(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", ["node-1"])
+    ledger.journal(launch(2, generation=1))
+
+    ledger.settle("token-1", ["node-2"])
+
+    assert ledger.unsettled() == launch(2, generation=1)
+    assert ledger.generation() == 1
+
+
+def test_launches_are_those_of_24_hours_oldest_first(ledger: Ledger, clock: FakeClock) -> None:
+    for number, hours in enumerate((0, 10, 10)):
+        ledger.journal(launch(number, generation=number, ordered=clock.advance(hours * HOUR)))
+        ledger.settle(f"token-{number}", [])
+    assert [order.token for order in ledger.launches()] == ["token-0", "token-1", "token-2"]
+
+    clock.advance(4 * HOUR)
+    assert [order.token for order in ledger.launches()] == ["token-0", "token-1", "token-2"]
+    clock.advance(1)
+    assert [order.token for order in ledger.launches()] == ["token-1", "token-2"]
+
+    clock.advance(DAY)
+    assert ledger.launches() == []
+    assert ledger.generation() == 3
+
+
+def test_an_unsettled_order_is_shown_however_old(ledger: Ledger, clock: FakeClock) -> None:
+    ledger.journal(launch())
+
+    clock.advance(3 * DAY)
+
+    assert ledger.launches() == [launch()]
+    assert ledger.unsettled() == launch()
+
+
+# --- decisions
+
+
+def test_decisions_come_newest_first(ledger: Ledger) -> None:
+    kept = [decision(number, at=START + micros(60 * number)) for number in range(5)]
+    for one in kept:
+        ledger.decide(one)
+
+    assert ledger.decisions(limit=2) == [kept[4], kept[3]]
+    assert ledger.decisions(limit=10) == kept[::-1]
+
+
+def test_decisions_of_one_instant_are_all_kept(ledger: Ledger) -> None:
+    ledger.decide(decision(1))
+    ledger.decide(decision(2))
+
+    assert [one.launch for one in ledger.decisions(limit=10)] == [2, 1]
+
+
+def test_a_decision_is_kept_for_a_week(ledger: Ledger) -> None:
+    ledger.decide(decision(1))
+
+    ledger.decide(decision(2, at=START + micros(7 * DAY)))
+    assert [one.launch for one in ledger.decisions(limit=10)] == [2, 1]
+
+    ledger.decide(decision(3, at=START + micros(7 * DAY + 1)))
+    assert [one.launch for one in ledger.decisions(limit=10)] == [3, 2]

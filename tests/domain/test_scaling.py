@@ -1,0 +1,159 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from nommerctl.domain.config import ScaleSettings
+from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Node
+from nommerctl.domain.job import JobState
+from nommerctl.domain.outcome import Held
+from nommerctl.domain.scaling import FarmView, decide
+from nommerctl.domain.times import micros
+from tests.fakes.clock import START
+
+FEW = ScaleSettings(max_nodes=3, jobs_per_node=2, overflow_threshold=2)
+
+
+def view(pending: int = 0, **found: Any) -> FarmView:  # noqa: ANN401 - any field of the view
+    plain = FarmView(
+        jobs={JobState.PENDING: pending},
+        new_jobs=Depth(visible=pending),
+        changes=Depth(),
+        nodes=(),
+        unsettled=None,
+        cache_age=10.0,
+        cache_max_age=900.0,
+    )
+    return structs.replace(plain, **found)
+
+
+def node(name: str, *, beat_age: float | None = 1.0, launched_age: float = 300.0, **found: Any) -> Node:  # noqa: ANN401
+    beat = None
+    if beat_age is not None:
+        beat = Heartbeat(node=name, started=START, at=START - micros(beat_age), slots=2, **found)
+    return Node(id=name, alive=True, launched=START - micros(launched_age), slots=2, beat=beat)
+
+
+def test_one_job_and_no_node_launches_one() -> None:
+    plan = decide(view(1), FEW, START)
+    assert (plan.launch, plan.held, plan.reasons) == (1, (), ("1 job for 0 slots: 1 left over",))
+
+
+def test_no_job_launches_none() -> None:
+    assert decide(view(0), FEW, START).launch == 0
+
+
+def test_a_part_of_a_nodes_worth_of_jobs_still_gets_a_node() -> None:
+    assert decide(view(3), FEW, START).launch == 2
+
+
+def test_what_already_runs_counts_towards_the_cap() -> None:
+    # given media-nommer's own failure: at most 3, 2 running, 40 jobs
+    plan = decide(view(40, nodes=(node("a"), node("b"))), FEW, START)
+    assert plan.launch == 1
+    assert plan.held == (Held("max_nodes", "17 more would exceed max_nodes = 3", 17),)
+
+
+def test_fewer_jobs_left_over_than_the_threshold_wait_for_a_slot() -> None:
+    assert decide(view(3, nodes=(node("a"),)), FEW, START).launch == 0
+    assert decide(view(4, nodes=(node("a"),)), FEW, START).launch == 1
+
+
+def test_an_order_without_an_answer_is_repeated_and_nothing_else_is_launched() -> None:
+    order = Launch(token="t", generation=4, count=1, slots=2, ordered=START, request="{}")
+    plan = decide(view(40, unsettled=order), FEW, START)
+    assert (plan.again, plan.launch) == (order, 0)
+
+
+def test_a_stale_cache_holds_everything() -> None:
+    dead = structs.replace(node("a"), alive=False)
+    plan = decide(view(40, nodes=(dead,), cache_age=901.0), FEW, START)
+    assert (plan.launch, plan.end) == (0, ())
+    assert plan.held[0].by == "cache.max_age"
+    assert plan.held[0].reason == "the last refresh was 15 min ago: run `nommerctl refresh` first"
+
+
+def test_a_cold_cache_holds_everything() -> None:
+    assert decide(view(40, cache_age=None), FEW, START).held[0].by == "cache.max_age"
+
+
+def test_where_cache_and_queue_differ_the_smaller_counts_and_a_resync_is_wanted() -> None:
+    plan = decide(view(40, new_jobs=Depth(visible=1)), FEW, START)
+    assert (plan.launch, plan.resync) == (1, True)
+
+
+def test_a_difference_that_unread_changes_explain_wants_no_resync() -> None:
+    assert not decide(view(40, new_jobs=Depth(visible=1), changes=Depth(visible=39)), FEW, START).resync
+
+
+def test_a_dead_node_is_ended_at_once_and_offers_no_slots() -> None:
+    plan = decide(view(1, nodes=(structs.replace(node("a"), alive=False),)), FEW, START)
+    assert [ending.node for ending in plan.end] == ["a"]
+    assert plan.launch == 1
+
+
+def test_a_silent_node_is_marked_in_one_pass_and_ended_in_a_later_one() -> None:
+    silent = node("a", beat_age=181.0)
+    assert [(ending.node, ending.reason) for ending in decide(view(nodes=(silent,)), FEW, START).mark] == [
+        ("a", "no heartbeat for 3 min")
+    ]
+    marked = node("a", beat_age=241.0, marked=START - micros(60))
+    later = decide(view(nodes=(marked,)), FEW, START)
+    assert [ending.node for ending in later.end] == ["a"]
+    assert later.mark == ()
+
+
+def test_a_node_that_is_still_booting_is_left_alone_until_the_boot_limit() -> None:
+    booting = node("a", beat_age=None, launched_age=599.0)
+    assert decide(view(nodes=(booting,)), FEW, START).mark == ()
+    late = node("a", beat_age=None, launched_age=601.0)
+    assert decide(view(nodes=(late,)), FEW, START).mark[0].reason == "launched 10 min ago, never came up"
+
+
+def test_a_silent_node_counts_towards_the_cap_though_it_offers_no_slots() -> None:
+    plan = decide(view(40, nodes=(node("a", beat_age=181.0),)), FEW, START)
+    assert plan.launch == 2
+
+
+def test_min_nodes_are_kept_without_work() -> None:
+    assert decide(view(0), structs.replace(FEW, min_nodes=2), START).launch == 2
+
+
+def test_one_pass_launches_at_most_max_launch_per_pass() -> None:
+    plan = decide(view(40), ScaleSettings(max_nodes=30, max_launch_per_pass=4), START)
+    assert plan.launch == 4
+    assert plan.held == (
+        Held("max_nodes", "10 more would exceed max_nodes = 30", 10),
+        Held("max_launch_per_pass", "26 more would exceed max_launch_per_pass = 4", 26),
+    )
+
+
+@given(
+    pending=st.integers(0, 200),
+    depth=st.integers(0, 200),
+    beats=st.lists(st.tuples(st.booleans(), st.floats(0, 1000), st.booleans()), max_size=12),
+    ordered=st.one_of(st.none(), st.integers(1, 5)),
+    max_nodes=st.integers(0, 12),
+    min_nodes=st.integers(0, 12),
+    jobs_per_node=st.integers(1, 4),
+)
+def test_i2_no_plan_exceeds_the_bound(  # noqa: PLR0917 - hypothesis passes them by name
+    pending: int,
+    depth: int,
+    beats: list[tuple[bool, float, bool]],
+    ordered: int | None,
+    max_nodes: int,
+    min_nodes: int,
+    jobs_per_node: int,
+) -> None:
+    nodes = tuple(
+        structs.replace(node(f"n{number}", beat_age=age, marked=START - 1 if marked else None), alive=alive)
+        for number, (alive, age, marked) in enumerate(beats)
+    )
+    order = ordered and Launch(token="t", generation=0, count=ordered, slots=1, ordered=START, request="")
+    settings = ScaleSettings(max_nodes=max_nodes, min_nodes=min(min_nodes, max_nodes), jobs_per_node=jobs_per_node)
+    plan = decide(view(pending, new_jobs=Depth(visible=depth), nodes=nodes, unsettled=order or None), settings, START)
+    living = sum(each.alive for each in nodes)
+    assert plan.launch == 0 or living + plan.launch + (ordered or 0) <= max_nodes
+    assert all(ending.node in {each.id for each in nodes} for ending in (*plan.end, *plan.mark))

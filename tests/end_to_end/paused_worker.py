@@ -1,0 +1,83 @@
+"""A real worker, on a real farm, that stops for ever when its job reaches a given state: there to be killed.
+
+Run as `python -m tests.end_to_end.paused_worker STATE`, with the farm in $NOMMERCTL_STATE_DIR. It is the product's own
+worker; only its storage, or its nommer, waits where it is told to, after saying so on standard output.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nommerctl.adapters.local.files import FileStorage
+from nommerctl.adapters.local.node_home import NodeHome
+from nommerctl.domain.job import JobState
+from nommerctl.ports import Encoded, Output, Watch, Work
+from nommerctl.wiring.farm import Farm, Invocation, load
+from nommerctl.wiring.working import worker_ports
+from nommerctl.worker.worker import Identity, Worker
+
+NODE = "paused"
+
+
+def wait_to_be_killed() -> None:
+    print("here", flush=True)  # noqa: T201 - the test waits for it
+    time.sleep(600)
+
+
+@dataclass
+class PausedOutput:
+    output: Output
+    path: Path
+
+    def place(self, permit: Callable[[], None]) -> None:
+        def pause() -> None:
+            permit()
+            wait_to_be_killed()
+
+        self.output.place(pause)
+
+    def discard(self) -> None:
+        self.output.discard()
+
+
+class PausedFiles(FileStorage):
+    def __init__(self, state: JobState) -> None:
+        self._state = state
+
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+        if self._state is JobState.DOWNLOADING:
+            wait_to_be_killed()
+        return super().fetch(source, folder, keep_on)
+
+    @contextmanager
+    def output(self, dest: str, tag: str) -> Iterator[Output]:  # type: ignore[override] # an Output is all it promises
+        with super().output(dest, tag) as output:
+            yield PausedOutput(output, output.path) if self._state is JobState.UPLOADING else output
+
+
+class PausedNommer:
+    def encode(self, work: Work, watch: Watch) -> Encoded:  # noqa: ARG002 - it gets no further
+        work.output.write_bytes(b"half an output")
+        wait_to_be_killed()
+        raise AssertionError
+
+
+def main() -> None:
+    state = JobState(sys.argv[1])
+    farm = Farm(load(Invocation()))
+    farm.prepare()
+    home = NodeHome(farm.workers / NODE)
+    home.occupy(farm.clock())
+    ports = replace(worker_ports(farm, NODE), storage=PausedFiles(state))
+    if state is JobState.ENCODING:
+        ports = replace(ports, nommers={"ffmpeg": PausedNommer()})
+    identity = Identity(node=NODE, folder=home.folder, host="here", pid=os.getpid(), started=farm.clock())
+    Worker(identity, ports=ports, settings=farm.settings.worker, slots=1, once=True).run()
+
+
+if __name__ == "__main__":
+    main()

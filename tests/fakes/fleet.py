@@ -1,0 +1,41 @@
+"""A fleet in memory."""
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from nommerctl.domain.fleet import Instance, Launch, NodeId
+from nommerctl.ports import Clock
+
+
+class FakeFleet:
+    """A ports.Fleet. `room` is how many nodes it can hold; `kill` makes one die where it stands."""
+
+    def __init__(self, clock: Clock, *, room: int = 100) -> None:
+        self.room = room
+        self.instances: dict[NodeId, Instance] = {}
+        self.orders: dict[str, list[NodeId]] = {}
+        self.requests: list[str] = []
+        self._clock = clock
+
+    def get_instances(self) -> list[Instance]:
+        return list(self.instances.values())
+
+    def request(self, *, token: str, count: int, slots: int) -> str:
+        return f"{token}: {count} nodes of {slots} slots"
+
+    def spawn_instances(self, launch: Launch) -> list[NodeId]:
+        self.requests.append(launch.request)
+        if launch.token not in self.orders:
+            count = min(launch.count, self.room - len(self.instances))
+            nodes = [f"{launch.token}-{number}" for number in range(count)]
+            self.orders[launch.token] = nodes
+            self.instances |= {node: Instance(node, alive=True, launched=self._clock()) for node in nodes}
+        return self.orders[launch.token]
+
+    def end_instances(self, nodes: Sequence[NodeId]) -> None:
+        for node in nodes:
+            self.instances.pop(node, None)
+
+    def kill(self, node: NodeId) -> None:
+        self.instances[node] = structs.replace(self.instances[node], alive=False)

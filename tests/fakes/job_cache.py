@@ -1,0 +1,68 @@
+"""A job cache in memory."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from nommerctl.domain.job import EncodingJob, JobId, JobState
+from nommerctl.domain.times import Instant
+from nommerctl.ports import CacheStatus
+
+
+class FakeJobCache:
+    """A ports.JobCache for one thread; `jobs` is what it holds."""
+
+    def __init__(self, jobs: Iterable[EncodingJob] = ()) -> None:
+        self.jobs: dict[JobId, EncodingJob] = {job.id: job for job in jobs}
+        self._status = CacheStatus()
+
+    def get_job(self, job: JobId | EncodingJob) -> EncodingJob | None:
+        return self.jobs.get(_id_of(job))
+
+    def is_job_cached(self, job: JobId | EncodingJob) -> bool:
+        return _id_of(job) in self.jobs
+
+    def get_cached_jobs(self) -> dict[JobId, EncodingJob]:
+        return dict(self.jobs)
+
+    def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
+        found = [job for job in self.jobs.values() if job.state is state]
+        return sorted(found, key=lambda job: (job.created, job.id))
+
+    def count_by_state(self) -> dict[JobState, int]:
+        found = Counter(job.state for job in self.jobs.values())
+        return {state: found[state] for state in JobState}
+
+    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
+        return [self.jobs[job_id] for job_id in sorted(self.jobs) if job_id.startswith(prefix)][:limit]
+
+    def status(self) -> CacheStatus:
+        return self._status
+
+    def update_job(self, job: EncodingJob) -> None:
+        self.update_jobs([job])
+
+    def update_jobs(self, jobs: Iterable[EncodingJob]) -> None:
+        for job in list(jobs):
+            cached = self.jobs.get(job.id)
+            if cached is None or cached.version <= job.version:
+                self.jobs[job.id] = job
+
+    def remove_job(self, job: JobId | EncodingJob) -> None:
+        self.remove_jobs([_id_of(job)])
+
+    def remove_jobs(self, ids: Iterable[JobId]) -> None:
+        for job_id in list(ids):
+            self.jobs.pop(job_id, None)
+
+    def reset(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
+        given = list(jobs)
+        kept = {job.id for job in given}
+        self.remove_jobs([job.id for job in self.jobs.values() if job.id not in kept and job.changed < as_of])
+        self.update_jobs(given)
+
+    def set_status(self, change: Callable[[CacheStatus], CacheStatus]) -> None:
+        self._status = change(self._status)
+
+
+def _id_of(job: JobId | EncodingJob) -> JobId:
+    return job if isinstance(job, str) else job.id

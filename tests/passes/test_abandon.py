@@ -1,0 +1,88 @@
+from nommerctl.domain.config import UpkeepSettings
+from nommerctl.domain.job import JobState
+from nommerctl.domain.outcome import Change
+from tests.passes.farm import FakeFarm
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+def test_a_job_whose_worker_vanished_is_abandoned_after_a_day_of_silence_and_announced() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.claim(job, seconds=90)
+    farm.refresh()
+    farm.clock.advance(90 + DAY - 1)
+    assert farm.abandon().changed == ()
+    farm.clock.advance(2)
+    outcome = farm.abandon()
+    assert outcome.changed == (Change("abandon", job.id, "no sign of life for 24 h in DOWNLOADING"),)
+    assert farm.store.jobs[job.id].state is JobState.ABANDONED
+    assert farm.changes.depth().total == 1
+    assert farm.cache.get_jobs_with_state(JobState.ABANDONED)
+
+
+def test_waiting_in_a_long_queue_is_not_death() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.clock.advance(13 * DAY)
+    assert farm.abandon().changed == ()
+    farm.clock.advance(DAY + 1)
+    farm.abandon()
+    assert farm.store.jobs[job.id].state is JobState.ABANDONED
+
+
+def test_a_live_lease_keeps_a_job_however_old() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.claim(job, seconds=3 * DAY)
+    farm.clock.advance(2 * DAY)
+    assert farm.abandon().changed == ()
+
+
+def test_one_whose_attempts_are_used_up_is_an_error_not_abandoned() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    for number in range(3):
+        farm.claim(job, lease=f"lease-{number}", seconds=1)
+        farm.clock.advance(2)
+    farm.clock.advance(DAY)
+    farm.abandon()
+    assert farm.store.jobs[job.id].state is JobState.ERROR
+
+
+def test_i5_a_job_that_finishes_meanwhile_stays_finished() -> None:
+    # given a job that looks dead when the pass reads it
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.claim(job, seconds=1)
+    farm.clock.advance(2 + DAY)
+
+    # and finishes before the pass writes
+    def finish_first() -> None:
+        if farm.store.jobs[job.id].state is JobState.DOWNLOADING:
+            farm.finish(job)
+
+    farm.heed = finish_first
+    outcome = farm.abandon()
+    assert farm.store.jobs[job.id].state is JobState.FINISHED
+    assert outcome.changed == ()
+    assert outcome.held[0].by == "changed meanwhile"
+
+
+def test_an_abandoned_job_is_told_of() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(abandon_pending_after=HOUR))
+    farm.submit(1, notify_url="http://listener.example/")
+    farm.clock.advance(HOUR + 1)
+    farm.abandon()
+    farm.refresh()
+    assert [fields["job_state"] for _, fields in farm.notifier.told] == ["PENDING", "ABANDONED"]
+    assert farm.notifier.told[-1][1]["job_state_details"] == "no sign of life for 60 min in PENDING"
+
+
+def test_i6_a_dry_run_abandons_nothing() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(abandon_pending_after=HOUR))
+    (job,) = farm.submit(1)
+    farm.clock.advance(HOUR + 1)
+    assert [change.action for change in farm.abandon(dry_run=True).changed] == ["abandon"]
+    assert farm.store.jobs[job.id].state is JobState.PENDING

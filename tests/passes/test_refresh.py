@@ -1,0 +1,284 @@
+from collections.abc import Iterable
+
+import pytest
+from msgspec import structs
+
+from nommerctl.domain.config import UpkeepSettings
+from nommerctl.domain.job import EncodingJob, JobState, Progress
+from nommerctl.domain.moves import renewed
+from nommerctl.domain.outcome import Change, Failure
+from nommerctl.errors import TerminatedPassError, TryAgainError
+from tests.builders import job_id
+from tests.fakes.clock import FakeClock
+from tests.fakes.job_cache import FakeJobCache
+from tests.passes.farm import FakeFarm
+
+
+class FullCache(FakeJobCache):
+    """A cache whose disk is full."""
+
+    def update_jobs(self, jobs: Iterable[EncodingJob]) -> None:  # noqa: ARG002 - as the cache has it
+        msg = "the disk is full"
+        raise TryAgainError(msg)
+
+
+LISTENER = "http://listener.example/told"
+
+
+def test_a_cold_cache_is_loaded_from_the_store() -> None:
+    farm = FakeFarm()
+    farm.submit(1, 2)
+    farm.cache = type(farm.cache)()
+    outcome = farm.refresh()
+    assert set(farm.cache.get_cached_jobs()) == {job_id(1), job_id(2)}
+    assert Change("resync", "cache", "the cache is cold") in outcome.changed
+
+
+def test_changes_are_learnt_and_their_messages_deleted() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    farm.claim(job)
+    outcome = farm.refresh()
+    assert outcome.changed == (Change("DOWNLOADING", job.id),)
+    assert farm.cache.get_jobs_with_state(JobState.DOWNLOADING)[0].id == job.id
+    assert farm.changes.depth().total == 0
+
+
+def test_a_job_that_the_cache_does_not_know_is_learnt_not_dropped() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    (job,) = farm.submit(1)
+    farm.cache.remove_job(job)
+    farm.refresh()
+    assert farm.cache.is_job_cached(job.id)
+
+
+def test_the_progress_of_jobs_in_work_is_learnt_without_a_message() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.claim(job)
+    farm.refresh()
+    half = Progress(fraction=0.5, fps=25.0)
+    farm.store.transition(
+        job.id, lambda current: renewed(current, lease_id="lease-1", until=current.changed, progress=half)
+    )
+    outcome = farm.refresh()
+    assert farm.cache.get_cached_jobs()[job.id].progress == half
+    assert outcome.changed == ()
+
+
+def test_repeated_ids_are_read_once_and_told_of_once() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    farm.claim(job)
+    farm.changes.send([job.id] * 5)
+    outcome = farm.refresh()
+    assert [change.target for change in outcome.changed] == [job.id]
+    assert outcome.facts["changes"] == 1
+
+
+def test_malformed_and_unknown_messages_are_counted_reported_and_removed() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    farm.changes.send(["not an id", job_id(99)])
+    outcome = farm.refresh()
+    assert (outcome.facts["malformed"], outcome.facts["unknown"]) == (1, 1)
+    assert outcome.changed == (Change("drop message", "not an id", "its body is not a job id"),)
+    assert farm.changes.depth().total == 0
+
+
+def test_one_bad_message_does_not_block_the_others() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    farm.changes.send(["\x1b[31m"])
+    farm.claim(job)
+    farm.refresh()
+    assert farm.cache.get_jobs_with_state(JobState.DOWNLOADING)
+
+
+def test_i4_a_message_is_deleted_only_after_its_effect() -> None:
+    # given a pass that dies between receiving and committing
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    farm.claim(job)
+    cache, farm.cache = farm.cache, FullCache(farm.cache.jobs.values())
+    farm.cache.set_status(lambda _: cache.status())
+    with pytest.raises(TryAgainError):
+        farm.refresh()
+    assert farm.changes.depth().total > 0
+    # when the next one can write
+    farm.cache = cache
+    farm.clock.advance(61)
+    farm.refresh()
+    # then nothing was missed
+    assert farm.cache.get_jobs_with_state(JobState.DOWNLOADING)
+    assert farm.changes.depth().total == 0
+
+
+def test_every_change_is_told_in_order_and_once() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1, notify_url=LISTENER)
+    farm.work_off(job)
+    farm.refresh()
+    assert [fields["job_state"] for _, fields in farm.notifier.told] == [
+        "PENDING",
+        "DOWNLOADING",
+        "ENCODING",
+        "UPLOADING",
+        "FINISHED",
+    ]
+    assert farm.notifier.told[0] == (
+        LISTENER,
+        {"unique_id": job.id, "job_state": "PENDING", "job_state_details": ""},
+    )
+    farm.refresh()
+    assert len(farm.notifier.told) == 5
+
+
+def test_what_a_listener_did_not_take_is_told_again_before_anything_later() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1, notify_url=LISTENER)
+    farm.notifier.failing[LISTENER] = "answered 500"
+    outcome = farm.refresh()
+    assert outcome.failed == (Failure("tell", job.id, "answered 500"),)
+    farm.claim(job)
+    farm.notifier.failing.clear()
+    farm.refresh()
+    assert [fields["job_state"] for _, fields in farm.notifier.told] == ["PENDING", "DOWNLOADING"]
+
+
+def test_a_dead_listener_does_not_hold_up_the_others() -> None:
+    farm = FakeFarm()
+    farm.submit(1, 2, notify_url="http://dead.example/")
+    farm.submit(3, notify_url=LISTENER)
+    farm.notifier.failing["http://dead.example/"] = "timed out"
+    outcome = farm.refresh()
+    assert [url for url, _ in farm.notifier.told] == [LISTENER]
+    assert len(outcome.failed) == 1
+
+
+def test_i1_notifications_come_from_the_store_whatever_became_of_messages_and_cache() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1, notify_url=LISTENER)
+    farm.work_off(job)
+    farm.cache = type(farm.cache)()
+    farm.changes = type(farm.changes)(farm.clock)
+    farm.refresh()
+    assert [fields["job_state"] for _, fields in farm.notifier.told][-1] == "FINISHED"
+
+
+def test_a_resync_comes_when_it_is_due_and_not_before() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    farm.clock.advance(3599)
+    assert farm.refresh().changed == ()
+    farm.clock.advance(2)
+    assert farm.refresh().changed == (Change("resync", "cache", "the last one is older than upkeep.resync_every"),)
+
+
+def test_a_resync_that_scale_wants_comes_at_once() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    farm.cache.set_status(lambda status: structs.replace(status, resync_wanted=True))
+    assert farm.refresh().changed == (Change("resync", "cache", "cache and queue differ"),)
+    assert farm.refresh().changed == ()
+
+
+def test_rebuild_reads_the_whole_store() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    assert farm.refresh(rebuild=True).changed == (Change("resync", "cache", "asked for"),)
+
+
+def test_i1_a_job_whose_message_is_gone_gets_a_new_one_on_the_second_resync() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    (job,) = farm.submit(1)
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.clock.advance(901)
+    farm.refresh(rebuild=True)
+    assert farm.new_jobs.depth().total == 0
+    outcome = farm.refresh(rebuild=True)
+    assert Change("requeue", job.id, "its message is gone") in outcome.changed
+    assert farm.new_jobs.depth().total == 1
+
+
+def test_a_job_that_was_queued_lately_is_not_queued_again() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    farm.submit(1)
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.clock.advance(800)
+    for _ in range(3):
+        farm.refresh(rebuild=True)
+    assert farm.new_jobs.depth().total == 0
+
+
+def test_i1_a_job_of_a_dead_worker_whose_message_is_gone_is_queued_again() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    (job,) = farm.submit(1)
+    farm.claim(job, seconds=90)
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.clock.advance(90 + 899)
+    for _ in range(3):
+        farm.refresh(rebuild=True)
+    assert farm.new_jobs.depth().total == 0
+    farm.clock.advance(2)
+    farm.refresh(rebuild=True)
+    assert farm.new_jobs.depth().total == 1
+
+
+def test_a_job_that_ended_in_error_is_noted_with_its_details() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    for number in range(3):
+        farm.claim(job, lease=f"lease-{number}")
+        farm.clock.advance(91)
+    farm.refresh()
+    farm.claim(job, lease="lease-4")
+    outcome = farm.refresh()
+    (change,) = outcome.changed
+    assert change.action == "ERROR"
+    assert change.reason.startswith("given up after 3 attempts")
+
+
+def test_i6_a_dry_run_reports_what_differs_and_changes_nothing() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1, notify_url=LISTENER)
+    farm.refresh()
+    farm.claim(job)
+    before = (dict(farm.store.jobs), farm.cache.get_cached_jobs(), farm.cache.status(), farm.changes.depth())
+    outcome = farm.refresh(dry_run=True)
+    assert Change("DOWNLOADING", job.id) in outcome.changed
+    assert Change("tell", job.id, "DOWNLOADING") in outcome.changed
+    assert outcome.facts["queue_depth"] == 1
+    assert before == (dict(farm.store.jobs), farm.cache.get_cached_jobs(), farm.cache.status(), farm.changes.depth())
+    assert len(farm.notifier.told) == 1
+
+
+def test_i8_a_signal_ends_the_pass_between_two_effects_and_the_next_goes_on() -> None:
+    calls = []
+
+    def heed() -> None:
+        calls.append(1)
+        if len(calls) == 4:
+            msg = "terminated"
+            raise TerminatedPassError(msg)
+
+    farm = FakeFarm(heed=heed)
+    farm.submit(1, 2, 3, notify_url=LISTENER)
+    with pytest.raises(TerminatedPassError):
+        farm.refresh()
+    farm.heed = lambda: None
+    farm.clock.advance(61)
+    farm.refresh()
+    assert len(farm.notifier.told) == 3
+    assert len(farm.cache.get_cached_jobs()) == 3
+
+
+def test_the_time_of_the_refresh_is_kept() -> None:
+    farm = FakeFarm(clock=FakeClock(5_000_000))
+    farm.refresh()
+    assert farm.cache.status().refreshed == 5_000_000
