@@ -323,7 +323,8 @@ class Storage(Protocol):
     def output(self, dest: str, tag: str) -> AbstractContextManager[Output]:
         """Open a place to write `dest` to; leaving the context discards what was not placed.
 
-        `tag` is `JOB-ATTEMPT`, with one hyphen. What earlier attempts of the same job left beside the destination is removed.
+        `tag` is `JOB-ATTEMPT`, with one hyphen. What earlier attempts of the same job left beside the destination is
+        removed.
         """
 
 
