@@ -16,7 +16,7 @@ def list_jobs(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List the jobs that the cache knows: open ones, and those that finished lately.
+    """List open jobs, and those that finished lately.
 
     A terminal gets a table, a pipe gets tab-separated text. How old the cache is stands below; 'nommerctl refresh'
     brings it up to date.
@@ -45,7 +45,10 @@ def show(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The first characters of a job's id.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Show all that is known of a job: its history, its ffmpeg command, the end of its log."""
+    """Show all that is known of a job.
+
+    Its history with times, attempts, node, ffmpeg command, and the end of ffmpeg's log.
+    """
     from nommerctl.passes.jobs import named
     from nommerctl.render.job_detail import job_detail_json, job_detail_text
 
@@ -56,7 +59,7 @@ def show(
 
 
 def nodes(ctx: typer.Context, json: Json = False) -> None:
-    """List the nodes: which live, how many slots they have, and what they are at."""
+    """List the nodes, their slots, and what they are at."""
     from nommerctl.passes.scale import nodes as known_nodes
     from nommerctl.render import nodes as render
 
@@ -77,7 +80,7 @@ def why(
     last: Annotated[int, typer.Option(min=1, max=1000, help="How many decisions.")] = 5,
     json: Json = False,
 ) -> None:
-    """Show why scale launched or ended nodes: its last decisions, newest first."""
+    """Show why nodes were launched or ended, newest decision first."""
     from nommerctl.render.decisions import decisions_json, decisions_text
 
     farm = open_farm(ctx)

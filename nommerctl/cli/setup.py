@@ -11,7 +11,7 @@ from nommerctl.errors import UsageError
 
 
 def demo(ctx: typer.Context, json: Json = False) -> None:
-    """Encode three short clips on this machine, to see the whole of it at work.
+    """Encode three short clips, to see the whole at work.
 
     Uses a scratch folder, which stays, so that you can go on by hand with the commands that are printed.
     """
@@ -25,9 +25,9 @@ def schedule(
     cron: Annotated[bool, typer.Option("--cron", help="Lines for a crontab.")] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Units and timers for systemd.")] = False,
 ) -> None:
-    """Print what makes cron or systemd run the passes of this configuration.
+    """Print the lines that make cron or systemd run the passes.
 
-    Executable, settings file and state folder are named in full, so that the timer and you see the same farm.
+    They are made for the settings in force. Executable, settings file and state folder are named in full, so that the timer and you see the same farm.
     """
     from nommerctl.render.schedule import cron_lines, systemd_units
     from nommerctl.wiring import process

@@ -68,7 +68,7 @@ def _cache(reads: FarmReads, perform: Performer, jobs: Iterable[EncodingJob]) ->
     for job in jobs:
         before = known[job.id]
         if before is None or before.state is not job.state:
-            perform.note(Change(job.state.value, job.id, job.details or ""))
+            perform.note(Change(job.state.value, job.id, f"{job.source}: {job.details}" if job.details else ""))
 
 
 def resync_reason(reads: FarmReads, upkeep: UpkeepSettings, now: Instant, *, rebuild: bool) -> str | None:

@@ -147,7 +147,7 @@ class Attempt:
         job = self._job
         nommer = self._nommer(job.nommer)
         self._folder.mkdir(parents=True)
-        with self._ports.storage.output(job.dest, f"{job.id[:16]}-{self._lease_id[:8]}") as output:
+        with self._ports.storage.output(job.dest, f"{job.id}-{self._lease_id}") as output:
             self._remember(output)
             source = self._ports.storage.fetch(job.source, self._folder, self.keep_on)
             self._advance(JobState.ENCODING)

@@ -172,7 +172,7 @@ class Worker:
             message,
             ports=self._ports,
             settings=self._settings,
-            folder=self._identity.folder / job.id[:16],
+            folder=self._identity.folder / job.id,
         )
         thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{job.id[:12]}", daemon=True)
         self._active[job.id] = (attempt, thread)

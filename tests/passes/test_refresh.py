@@ -241,7 +241,7 @@ def test_a_job_that_ended_in_error_is_noted_with_its_details() -> None:
     outcome = farm.refresh()
     (change,) = outcome.changed
     assert change.action == "ERROR"
-    assert change.reason.startswith("given up after 3 attempts")
+    assert change.reason.startswith("file:///srv/in/1.mov: given up after 3 attempts")
 
 
 def test_i6_a_dry_run_reports_what_differs_and_changes_nothing() -> None:
