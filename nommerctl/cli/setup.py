@@ -27,7 +27,8 @@ def schedule(
 ) -> None:
     """Print the lines that make cron or systemd run the passes.
 
-    They are made for the settings in force. Executable, settings file and state folder are named in full, so that the timer and you see the same farm.
+    They follow the settings in force. Executable, settings file and state folder are named in full, so that the timer
+    and you see the same farm.
     """
     from nommerctl.render.schedule import cron_lines, systemd_units
     from nommerctl.wiring import process
@@ -53,7 +54,7 @@ def config_generate(
         Path | None, typer.Option("--output", "-o", help="Write to this file, which must not exist, not to stdout.")
     ] = None,
 ) -> None:
-    """Print a settings file with every key, its default and its meaning."""
+    """Print a settings file: every key, its default, its meaning."""
     from nommerctl.domain.config import Settings
     from nommerctl.render.config import config_text
 
