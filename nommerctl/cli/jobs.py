@@ -148,7 +148,7 @@ def _finish(outcome: "Outcome", *, json: bool) -> None:
 
 
 def dead_list(ctx: typer.Context, json: Json = False) -> None:
-    """List the messages of the new-job queue that were received too often."""
+    """List messages that were received too often."""
     from nommerctl.render.messages import messages_json, messages_tsv
 
     farm = open_farm(ctx)
