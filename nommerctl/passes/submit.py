@@ -49,7 +49,10 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
         raise UsageError(msg)
     if request.notify_url is not None:
         check_notify_url(request.notify_url)
-    jobs = tuple(_job(request, source, now=now, new_id=new_id) for source in request.sources)
+    # a microsecond between them keeps the order of the sources, wherever jobs are listed by age
+    jobs = tuple(
+        _job(request, source, now=now + number, new_id=new_id) for number, source in enumerate(request.sources)
+    )
     _check_pairs(jobs)
     return jobs
 

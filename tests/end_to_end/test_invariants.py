@@ -105,6 +105,22 @@ def test_i1_losing_the_cache_or_all_messages_between_any_two_passes_changes_noth
     assert outputs(quick) == [f"film{number}-audio.m4a" for number in range(3)]
 
 
+def test_i1_a_damaged_cache_is_set_aside_and_rebuilt_from_the_store(quick: Cli, films: list[Path]) -> None:
+    ids = submit(quick, films)
+    database = quick.state_dir / "cache" / "cache.db"
+    whole = database.read_bytes()
+    for damage in (b"garbage" * 2000, whole[: len(whole) // 2], b"", whole[:5000] + b"\0" * 3000 + whole[8000:]):
+        database.write_bytes(damage)
+        said = quick.run("list", code=None)
+        assert said.code in {0, 69}
+        assert said.code == 0 or "run `nommerctl refresh`" in said.stderr
+        quick.run("refresh")
+        assert [job["id"] for job in quick.run("list", "--json").json["jobs"]] == ids
+        for leftover in database.parent.glob("cache.db-*"):
+            leftover.unlink()
+    assert len(list(quick.state_dir.glob("cache.damaged-*"))) == 1
+
+
 def test_i2_four_starts_of_every_pass_at_once_never_exceed_the_bound(quick: Cli, films: list[Path]) -> None:
     submit(quick, films)
     codes: dict[str, set[int]] = {verb: set() for verb in PASSES}
