@@ -60,6 +60,10 @@ class PermissionDeniedError(NommerctlError):
     kind = "permission"
 
 
+AWAY = (UnreachableError, TryAgainError, PermissionDeniedError)
+"""What an adapter raises when it cannot do what it was asked, now or at all."""
+
+
 class SettingsError(NommerctlError):
     """The settings file, a variable or a flag holds something unusable; names its TOML path."""
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
 from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, JobState, Media, Progress
-from nommerctl.domain.outcome import Change, Held, Outcome
+from nommerctl.domain.outcome import Change, Decision, Held, Outcome
 from nommerctl.domain.times import Instant
 
 Clock: TypeAlias = Callable[[], Instant]
@@ -157,9 +157,6 @@ class CachedJobs(Protocol):
     def count_by_state(self) -> dict[JobState, int]:
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
 
-    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
-        """Return up to `limit` cached jobs whose id begins with `prefix`, by id."""
-
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""
 
@@ -191,16 +188,6 @@ class JobCache(CachedJobs, Protocol):
 
 
 # --- the ledger: the truth about the farm ----------------------------------------------------------------------------
-
-
-class Decision(Struct, frozen=True, kw_only=True):
-    """What a scale pass decided: `inputs` and `reasons` as its outcome shows them."""
-
-    at: Instant
-    launch: int
-    end: tuple[NodeId, ...]
-    reasons: tuple[str, ...]
-    inputs: dict[str, int | float | str | bool | None]
 
 
 class LedgerReads(Protocol):
@@ -405,6 +392,18 @@ class FarmWrites:
     notifier: Notifier
     archive: Archive | None
 
+    @property
+    def reads(self) -> FarmReads:
+        """The same farm, to be looked at: a pass that acts looks through the same adapters."""
+        return FarmReads(
+            store=self.store,
+            cache=self.cache,
+            ledger=self.ledger,
+            fleet=self.fleet,
+            new_jobs=self.new_jobs,
+            changes=self.changes,
+        )
+
 
 Effect: TypeAlias = Callable[[FarmWrites], object]
 """What a pass wants done, given the means to do it."""
@@ -433,8 +432,15 @@ class Performer(Protocol):
     def heed(self) -> None:
         """Raise what ends the pass (time limit, signal), or return; for the time between effects."""
 
-    def outcome(self, command: str, *, held: Sequence[Held] = (), **found: Any) -> Outcome:  # noqa: ANN401
-        """Return the outcome of the pass so far; `found` are the `facts` and the `plan` of Outcome."""
+    def outcome(
+        self,
+        command: str,
+        *,
+        held: Sequence[Held] = (),
+        facts: dict[str, int] | None = None,
+        plan: Decision | None = None,
+    ) -> Outcome:
+        """Return the outcome of the pass so far."""
 
 
 class News(Protocol):

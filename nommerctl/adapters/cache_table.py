@@ -36,11 +36,8 @@ _ENTRY = "SELECT key, raw, tag, mode, filename, value FROM Cache "
 _ALL = _ENTRY + "WHERE tag IS NOT NULL"
 _BY_KEY = _ENTRY + "WHERE key = ? AND raw = 1"
 _BY_STATE = _ENTRY + "WHERE tag = ?"
-_BY_PREFIX = _ENTRY + "WHERE key >= ? AND key < ? AND tag IS NOT NULL ORDER BY key LIMIT ?"
 _COUNTS = "SELECT tag, COUNT(*) FROM Cache WHERE tag IS NOT NULL GROUP BY tag"
 
-_HEXADECIMAL = "0123456789abcdef"
-_AFTER_HEXADECIMAL = "g"
 
 _Row: TypeAlias = tuple[Any, ...]
 
@@ -110,13 +107,6 @@ def jobs(connection: sqlite3.Connection) -> list[EncodingJob]:
 def jobs_with_state(connection: sqlite3.Connection, state: JobState) -> list[EncodingJob]:
     """The cached jobs in one state, oldest first."""
     return _oldest_first(connection.execute(_BY_STATE, (state.value,)))
-
-
-def jobs_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[EncodingJob]:
-    """Up to `limit` cached jobs whose id begins with `prefix`, by id."""
-    if prefix.strip(_HEXADECIMAL):
-        return []
-    return [_job(row) for row in connection.execute(_BY_PREFIX, (prefix, prefix + _AFTER_HEXADECIMAL, limit))]
 
 
 def counts(connection: sqlite3.Connection) -> dict[JobState, int]:

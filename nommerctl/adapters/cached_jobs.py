@@ -50,10 +50,6 @@ class CacheReads(ABC):
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
         return self._read(cache_table.counts)
 
-    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
-        """Return up to `limit` cached jobs whose id begins with `prefix`, by id."""
-        return self._read(lambda connection: cache_table.jobs_with_prefix(connection, prefix, limit))
-
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""
         return self._read(cache_table.status)

@@ -4,7 +4,6 @@ Everything in it can be read again from the store. So a damaged cache is set asi
 locked, read-only or on a full disk is sound, and is never touched for that.
 """
 
-import errno
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -15,16 +14,15 @@ from typing import Any, TypeVar
 import diskcache
 import msgspec
 
-from nommerctl.adapters import cache_table
+from nommerctl.adapters import cache_table, os_errors
 from nommerctl.adapters.cache_folder import locked, make_private, set_aside
 from nommerctl.adapters.cache_table import DATABASE, FORMAT, STATUS_KEY, CacheDamagedError
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
-from nommerctl.adapters.os_errors import reason
 from nommerctl.adapters.sqlite_errors import shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.times import Instant
-from nommerctl.errors import NommerctlError, PermissionDeniedError, SettingsError, TryAgainError, UnreachableError
+from nommerctl.errors import NommerctlError, SettingsError, TryAgainError
 from nommerctl.ports import CacheStatus
 
 T = TypeVar("T")
@@ -51,8 +49,6 @@ SETTINGS = {
 _METADATA = {"count", "size", "hits", "misses"}
 """What diskcache counts in its table of settings."""
 
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 _to_json = msgspec.json.Encoder()
 
@@ -255,7 +251,7 @@ def _translating(folder: Path) -> Iterator[None]:
     except (sqlite3.Error, diskcache.Timeout) as error:
         raise _meaning(error, folder) from error
     except OSError as error:
-        raise _meaning_of_os_error(error, folder) from error
+        raise os_errors.translated(error, f"the job cache in {folder} cannot be used") from error
 
 
 def _meaning(error: Exception, folder: Path) -> NommerctlError:
@@ -269,10 +265,3 @@ def _meaning(error: Exception, folder: Path) -> NommerctlError:
     if shows_damage(first):
         return CacheDamagedError(str(first))
     return translated(first, folder / DATABASE)
-
-
-def _meaning_of_os_error(error: OSError, folder: Path) -> NommerctlError:
-    msg = f"the job cache in {folder} cannot be used: {reason(error)}"
-    if error.errno in _FORBIDDEN:
-        return PermissionDeniedError(msg)
-    return TryAgainError(msg) if error.errno in _FULL else UnreachableError(msg)

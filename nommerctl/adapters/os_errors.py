@@ -2,6 +2,11 @@
 
 import errno
 
+from nommerctl.errors import NommerctlError, PermissionDeniedError, TryAgainError, UnreachableError
+
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
 _REASONS = {
     errno.EACCES: "permission denied",
     errno.EDQUOT: "the disk quota is used up",
@@ -19,3 +24,11 @@ _REASONS = {
 def reason(error: OSError) -> str:
     """Return why the system refused, to stand after a colon; the system's own words for what is rare."""
     return _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+def translated(error: OSError, what: str) -> NommerctlError:
+    """Return the project's error for one of the system's; `what` is the sentence before the reason."""
+    msg = f"{what}: {reason(error)}"
+    if error.errno in _FORBIDDEN:
+        return PermissionDeniedError(msg)
+    return TryAgainError(msg) if error.errno in _FULL else UnreachableError(msg)

@@ -64,8 +64,7 @@ def nodes(ctx: typer.Context, json: Json = False) -> None:
     from nommerctl.render import nodes as render
 
     farm = open_farm(ctx)
-    reads = farm.look()
-    found = known_nodes(reads.fleet.get_instances(), reads.ledger.heartbeats(), reads.ledger.launches())
+    found = known_nodes(farm.look())
     now, limits, where = farm.clock(), farm.settings.scale, terminal()
     if json:
         emit(render.nodes_json(found, now=now, limits=limits))

@@ -141,10 +141,9 @@ def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Js
 
 def _finish(outcome: "Outcome", *, json: bool) -> None:
     from nommerctl.render.outcome import outcome_json, outcome_text
-    from nommerctl.wiring.running import outcome_code
 
     emit(outcome_json(outcome) if json else outcome_text(outcome, color=terminal().color))
-    raise typer.Exit(outcome_code([outcome], detailed=False))
+    raise typer.Exit(outcome.code())
 
 
 def dead_list(ctx: typer.Context, json: Json = False) -> None:

@@ -1,7 +1,7 @@
 """Waiting for jobs: making the passes in this process, with a progress bar for each job."""
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from nommerctl.cli.context import narrate
@@ -45,13 +45,13 @@ def wait_for(farm: "Farm", ids: "Sequence[str]") -> list[EncodingJob]:
 
 def _make_passes(farm: "Farm") -> None:
     """Make a round; what another process is making at the moment is left to it."""
-    from nommerctl.wiring.running import run_pass
+    from nommerctl.wiring.running import REFRESH, SCALE, run_pass
 
-    for verb in ("refresh", "scale"):
-        try:
-            run_pass(farm, verb)
-        except AlreadyRunningError:
-            continue
+    for each in (REFRESH, SCALE):
+        with suppress(AlreadyRunningError):
+            outcome = run_pass(farm, each)
+            if outcome.ended_by is not None:
+                raise outcome.ended_by
 
 
 def _view(stack: ExitStack) -> "Lines | Bars":

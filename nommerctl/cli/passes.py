@@ -6,9 +6,13 @@ import typer
 
 from nommerctl.cli.context import emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Detailed, DryRun, Json, Quiet, TimeLimit
+from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nommerctl.domain.outcome import Outcome
+    from nommerctl.wiring.running import Pass
 
 
 def refresh(
@@ -25,15 +29,16 @@ def refresh(
     Drains the state-change queue into the job cache, compares it with the whole store when that is due, sends messages
     anew for jobs whose message is gone, and delivers every change of state to the job's notify_url.
     """
+    from nommerctl.wiring.running import REBUILD, REFRESH
+
     _run(
         ctx,
-        ["refresh"],
+        [REBUILD if rebuild else REFRESH],
         dry_run=dry_run,
         json=json,
         quiet=quiet,
         time_limit=time_limit,
         detailed=detailed_exitcode,
-        rebuild=rebuild,
     )
 
 
@@ -50,7 +55,9 @@ def scale(
     Launches when jobs overflow the slots of the running nodes, never beyond scale.max_nodes. Nodes without work end
     themselves. The last line sums up: 'Plan: 2 to launch, 0 to end, 1 held by max_nodes'.
     """
-    _run(ctx, ["scale"], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+    from nommerctl.wiring.running import SCALE
+
+    _run(ctx, [SCALE], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
 
 
 def abandon(
@@ -66,7 +73,9 @@ def abandon(
     An unfinished job that nobody holds and whose last change or heartbeat is older than upkeep.abandon_after (or
     upkeep.abandon_pending_after, if it waits) becomes ABANDONED. 'nommerctl retry' brings it back.
     """
-    _run(ctx, ["abandon"], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+    from nommerctl.wiring.running import ABANDON
+
+    _run(ctx, [ABANDON], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
 
 
 def prune(
@@ -82,7 +91,9 @@ def prune(
     Finished jobs leave the cache, and so the list, after cache.keep_finished; they are removed from the store after
     upkeep.retention, once they stand in upkeep.archive if that is set.
     """
-    _run(ctx, ["prune"], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+    from nommerctl.wiring.running import PRUNE
+
+    _run(ctx, [PRUNE], dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
 
 
 def run(
@@ -98,9 +109,9 @@ def run(
     For a crontab of one line. A pass that another process is making at the moment is left to it. The time limit is
     each pass's own.
     """
-    from nommerctl.wiring.running import PASSES
+    from nommerctl.wiring.running import ALL
 
-    _run(ctx, list(PASSES), dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
+    _run(ctx, ALL, dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
 
 
 def worker(
@@ -132,42 +143,52 @@ def worker(
 
 def _run(
     ctx: typer.Context,
-    verbs: list[str],
+    passes: "Sequence[Pass]",
     *,
     dry_run: bool,
     json: bool,
     quiet: bool,
     time_limit: float | None,
     detailed: bool,
-    rebuild: bool = False,
 ) -> None:
-    from nommerctl.wiring.running import outcome_code, run_passes
+    """Make passes, show each as it ends, and exit with the code of the first that failed."""
+    from nommerctl.wiring.running import run_pass
 
     farm = open_farm(ctx)
-    outcomes, skipped = run_passes(
-        farm,
-        verbs,
-        dry_run=dry_run,
-        time_limit=time_limit,
-        rebuild=rebuild,
-        attended=terminal().attended,
-    )
-    if terminal().attended:
-        for sentence in skipped:
-            narrate(f"nommerctl: {sentence}")
-    _show(outcomes, json=json, quiet=quiet, as_one=len(verbs) > 1)
-    raise typer.Exit(outcome_code(outcomes, detailed=detailed))
+    outcomes: list[Outcome] = []
+    for each in passes:
+        try:
+            outcome = run_pass(farm, each, dry_run=dry_run, time_limit=time_limit, attended=terminal().attended)
+        except AlreadyRunningError as error:
+            if len(passes) == 1:
+                raise
+            if terminal().attended:
+                narrate(f"nommerctl: {error}")
+            continue
+        outcomes.append(outcome)
+        if not json:
+            _show(outcome, quiet=quiet)
+        if isinstance(outcome.ended_by, (InterruptedPassError, TerminatedPassError)):
+            break
+    if json:
+        emit(_document(outcomes, as_one=len(passes) > 1))
+    raise typer.Exit(next((code for each in outcomes if (code := each.code(detailed=detailed))), 0))
 
 
-def _show(outcomes: "list[Outcome]", *, json: bool, quiet: bool, as_one: bool) -> None:
-    from nommerctl.render.outcome import failures_text, outcome_json, outcome_text, outcomes_json
+def _show(outcome: "Outcome", *, quiet: bool) -> None:
+    from nommerctl.render.errors import error_line
+    from nommerctl.render.outcome import failures_text, outcome_text
 
     where = terminal()
-    if json:
-        emit(outcomes_json("run", outcomes) if as_one else outcome_json(outcomes[0]))
-        return
-    for outcome in outcomes:
-        if quiet:
-            emit(failures_text(outcome, color=where.color))
-        elif outcome.eventful or outcome.dry_run or where.is_terminal:
-            emit(outcome_text(outcome, color=where.color))
+    if quiet:
+        emit(failures_text(outcome, color=where.color))
+    elif outcome.eventful or outcome.dry_run or where.is_terminal:
+        emit(outcome_text(outcome, color=where.color))
+    if outcome.ended_by is not None:
+        typer.echo(error_line(outcome.ended_by), err=True, nl=False)
+
+
+def _document(outcomes: "Sequence[Outcome]", *, as_one: bool) -> str:
+    from nommerctl.render.outcome import outcome_json, outcomes_json
+
+    return outcomes_json("run", outcomes) if as_one else outcome_json(outcomes[0])

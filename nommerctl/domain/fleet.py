@@ -1,6 +1,6 @@
 """Nodes (what runs workers), what the ledger knows of them, and the orders that brought them up."""
 
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -8,13 +8,6 @@ from msgspec import Struct
 from nommerctl.domain.times import Instant
 
 NodeId: TypeAlias = str
-
-
-class WorkerState(StrEnum):
-    """What a worker last said of itself; media-nommer's words."""
-
-    ACTIVE = "ACTIVE"
-    TERMINATED = "TERMINATED"
 
 
 class Instance(Struct, frozen=True):
@@ -38,7 +31,6 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     slots: int
     active: int = 0
     jobs: tuple[str, ...] = ()
-    state: WorkerState = WorkerState.ACTIVE
     host: str = ""
     pid: int = 0
     marked: Instant | None = None
@@ -75,13 +67,17 @@ class Depth(Struct, frozen=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A node as scale and `nodes` see it: the fleet's word and the ledger's, side by side."""
+    """A node as scale and `nodes` see it: the fleet's word and the ledger's, side by side.
+
+    `beat` is its last heartbeat, None if it never gave one. `marked` is when a pass first found it silent.
+    """
 
     id: NodeId
     alive: bool
     launched: Instant
     slots: int
     beat: Heartbeat | None = None
+    marked: Instant | None = None
 
     @property
     def active(self) -> int:
@@ -91,4 +87,28 @@ class Node(Struct, frozen=True, kw_only=True):
     @property
     def last_sign(self) -> Instant:
         """Its last beat, or its launch if it never gave one."""
-        return self.beat.at if self.beat and self.beat.at else self.launched
+        return self.beat.at if self.beat else self.launched
+
+
+def joined(instances: Iterable[Instance], rows: Mapping[NodeId, Heartbeat], launches: Iterable[Launch]) -> list[Node]:
+    """Put the fleet's word and the ledger's together: one Node for each instance, by id.
+
+    The slots of a node that has not given a beat yet are those it was ordered with, 1 if no order names it. A row that
+    only marks a node (`at` 0) holds no beat.
+    """
+    ordered = {node: launch.slots for launch in launches for node in launch.nodes}
+    nodes = []
+    for instance in sorted(instances, key=lambda instance: instance.id):
+        row = rows.get(instance.id)
+        beat = row if row and row.at else None
+        nodes.append(
+            Node(
+                id=instance.id,
+                alive=instance.alive,
+                launched=instance.launched,
+                slots=beat.slots if beat else ordered.get(instance.id, 1),
+                beat=beat,
+                marked=row.marked if row else None,
+            )
+        )
+    return nodes

@@ -1,8 +1,12 @@
 """What a pass found, did and could not do: one frozen record that every renderer and exit code is made from."""
 
-from typing import Any
+from typing import TypeAlias
 
 from msgspec import Struct
+
+from nommerctl.domain.fleet import NodeId
+from nommerctl.domain.times import Instant
+from nommerctl.errors import ExitCode, NommerctlError
 
 
 class Change(Struct, frozen=True):
@@ -29,18 +33,44 @@ class Held(Struct, frozen=True):
     count: int = 1
 
 
+Inputs: TypeAlias = dict[str, int | float | str | None]
+"""What a decision was made from: names and plain values, in the order in which a person reads them."""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What scale decided at an instant: nodes to launch (an order repeated counts too), nodes to end, and why."""
+
+    at: Instant
+    launch: int
+    end: tuple[NodeId, ...]
+    reasons: tuple[str, ...]
+    inputs: Inputs
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
-    """The result of one pass. `facts` is what it saw, in words and numbers, ready for JSON."""
+    """The result of one pass. `facts` is what it saw, in words and numbers, ready for JSON.
+
+    `ended_by` is what ended the pass before its time (a limit, a signal, a store that is away), after the rest of it.
+    """
 
     command: str
     dry_run: bool = False
     changed: tuple[Change, ...] = ()
     failed: tuple[Failure, ...] = ()
     held: tuple[Held, ...] = ()
-    facts: dict[str, Any] = {}
-    plan: dict[str, Any] | None = None
+    facts: dict[str, int] = {}
+    plan: Decision | None = None
+    ended_by: NommerctlError | None = None
 
     @property
     def eventful(self) -> bool:
         """Whether there is anything to tell somebody who did not ask."""
         return bool(self.changed or self.failed)
+
+    def code(self, *, detailed: bool = False) -> ExitCode:
+        """Return the exit code: that of what ended it, 3 if an item failed, 10 if `detailed` and anything changed."""
+        if self.ended_by is not None:
+            return self.ended_by.code
+        if self.failed:
+            return ExitCode.ITEMS_FAILED
+        return ExitCode.CHANGED if detailed and self.changed else ExitCode.DONE

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from nommerctl.domain.config import ScaleSettings
-from nommerctl.domain.fleet import Node, WorkerState
+from nommerctl.domain.fleet import Node
 from nommerctl.domain.job import EncodingJob, JobState
 from nommerctl.domain.moves import lease_live
 from nommerctl.domain.times import Instant, age, micros, seconds_between
@@ -43,20 +43,20 @@ class NodeCondition(StrEnum):
 
     RUNNING = "running"
     BOOTING = "not up yet"
-    LEAVING = "leaving"
     SILENT = "silent"
     DEAD = "dead"
+
+
+def silent(node: Node, *, now: Instant, limits: ScaleSettings) -> bool:
+    """Whether a node has given no sign for longer than it may: since its last beat, or since its launch."""
+    allowed = limits.silent_after if node.beat else limits.boot_limit
+    return node.last_sign + micros(allowed) < now
 
 
 def node_condition(node: Node, *, now: Instant, limits: ScaleSettings) -> NodeCondition:
     """How a node is: by the fleet's word first, then by its heartbeats and the limits that scale ends nodes by."""
     if not node.alive:
         return NodeCondition.DEAD
-    beat = node.beat if node.beat and node.beat.at else None  # a row that only marks a node holds no beat
-    if beat is None:
-        late = node.launched + micros(limits.boot_limit) < now
-        return NodeCondition.SILENT if late else NodeCondition.BOOTING
-    if beat.state is WorkerState.TERMINATED:
-        return NodeCondition.LEAVING
-    late = beat.at + micros(limits.silent_after) < now
-    return NodeCondition.SILENT if late else NodeCondition.RUNNING
+    if silent(node, now=now, limits=limits):
+        return NodeCondition.SILENT
+    return NodeCondition.RUNNING if node.beat else NodeCondition.BOOTING

@@ -13,7 +13,8 @@ from nommerctl.domain.config import Policy, ScaleSettings
 from nommerctl.domain.fleet import Depth, Launch, Node
 from nommerctl.domain.job import UNFINISHED, JobState
 from nommerctl.domain.outcome import Held
-from nommerctl.domain.times import Instant, age, micros, seconds_between
+from nommerctl.domain.reasons import NodeCondition, node_condition
+from nommerctl.domain.times import Instant, age, seconds_between
 
 
 class FarmView(Struct, frozen=True, kw_only=True):
@@ -60,13 +61,9 @@ class ScalePlan(Struct, frozen=True, kw_only=True):
     resync: bool = False
 
 
-def _silence(node: Node, settings: ScaleSettings, now: Instant) -> str | None:
-    """Return why a node that exists counts as silent, None if it does not."""
-    allowed = settings.silent_after if node.beat and node.beat.at else settings.boot_limit
-    if node.last_sign + micros(allowed) >= now:
-        return None
+def _silence(node: Node, now: Instant) -> str:
     quiet = age(seconds_between(node.last_sign, now))
-    return f"no heartbeat for {quiet}" if node.beat and node.beat.at else f"launched {quiet} ago, never came up"
+    return f"no heartbeat for {quiet}" if node.beat else f"launched {quiet} ago, never came up"
 
 
 def _judge_nodes(
@@ -77,15 +74,15 @@ def _judge_nodes(
     mark: list[Ending] = []
     sound: list[Node] = []
     for node in view.nodes:
-        why = _silence(node, settings, now)
-        if not node.alive:
+        condition = node_condition(node, now=now, limits=settings)
+        if condition is NodeCondition.DEAD:
             end.append(Ending(node.id, "its process is gone"))
-        elif why is None:
+        elif condition is not NodeCondition.SILENT:
             sound.append(node)
-        elif node.beat and node.beat.marked is not None and node.beat.marked < now:
-            end.append(Ending(node.id, why))
+        elif node.marked is not None and node.marked < now:
+            end.append(Ending(node.id, _silence(node, now)))
         else:
-            mark.append(Ending(node.id, why))
+            mark.append(Ending(node.id, _silence(node, now)))
     return end, mark, sound
 
 

@@ -3,7 +3,7 @@
 import contextlib
 
 from nommerctl.domain.job import EncodingJob
-from nommerctl.errors import PermissionDeniedError, TryAgainError, UnreachableError
+from nommerctl.errors import AWAY
 from nommerctl.ports import FarmWrites, JobCache
 
 
@@ -15,5 +15,5 @@ def announce(writes: FarmWrites, job: EncodingJob) -> None:
 
 def hint(cache: JobCache, jobs: list[EncodingJob]) -> None:
     """Cache jobs if that can be done now. The store has them: a cache that is locked or full must not fail the pass."""
-    with contextlib.suppress(TryAgainError, PermissionDeniedError, UnreachableError):
+    with contextlib.suppress(*AWAY):
         cache.update_jobs(jobs)

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from nommerctl.domain.outcome import Change, Failure, Held, Outcome
+from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
 from nommerctl.errors import ConflictError, IllegalMoveError, TransferError
 from nommerctl.ports import Effect, FarmWrites
 
@@ -58,14 +57,22 @@ class Doer:
             if not self(change, effect):
                 return
 
-    def outcome(self, command: str, *, held: Sequence[Held] = (), **found: Any) -> Outcome:  # noqa: ANN401 - as Outcome has them
+    def outcome(
+        self,
+        command: str,
+        *,
+        held: Sequence[Held] = (),
+        facts: dict[str, int] | None = None,
+        plan: Decision | None = None,
+    ) -> Outcome:
         """Return what was done."""
         return Outcome(
             command=command,
             changed=tuple(self._changed),
             failed=tuple(self._failed),
             held=(*held, *self._held),
-            **found,
+            facts=facts or {},
+            plan=plan,
         )
 
 
@@ -95,6 +102,20 @@ class Rehearsal:
             for change, effect in group:
                 self(change, effect)
 
-    def outcome(self, command: str, *, held: Sequence[Held] = (), **found: Any) -> Outcome:  # noqa: ANN401 - as Outcome has them
+    def outcome(
+        self,
+        command: str,
+        *,
+        held: Sequence[Held] = (),
+        facts: dict[str, int] | None = None,
+        plan: Decision | None = None,
+    ) -> Outcome:
         """Return what would be done."""
-        return Outcome(command=command, dry_run=True, changed=tuple(self._changed), held=tuple(held), **found)
+        return Outcome(
+            command=command,
+            dry_run=True,
+            changed=tuple(self._changed),
+            held=tuple(held),
+            facts=facts or {},
+            plan=plan,
+        )

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from msgspec import structs
 
 from nommerctl.domain.config import CacheSettings, ScaleSettings
-from nommerctl.domain.fleet import Heartbeat, Instance, Launch, Node
+from nommerctl.domain.fleet import Launch, Node, joined
 from nommerctl.domain.job import UNFINISHED, JobState
-from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
 from nommerctl.domain.times import Instant, seconds_between
-from nommerctl.ports import Clock, Decision, FarmReads, FarmWrites, Performer
+from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
 
 
 def scale(
@@ -33,53 +33,31 @@ def scale(
     view = look(reads, cache_settings, now)
     plan = decide(view, settings, now)
     _apply(reads, perform, plan, slots=settings.jobs_per_node, now=now, new_token=new_token)
-    inputs = _inputs(view, settings)
-    if plan.launch or plan.again or plan.end:
-        perform.quietly(lambda writes: writes.ledger.decide(_decision(plan, inputs, now)))
-    return perform.outcome(
-        "scale",
-        held=plan.held,
-        plan={
-            "launch": plan.launch,
-            "end": [ending.node for ending in plan.end],
-            "reasons": list(plan.reasons),
-            "inputs": inputs,
-        },
-    )
+    decision = _decision(plan, view, settings, now)
+    if decision.launch or decision.end:
+        perform.quietly(lambda writes: writes.ledger.decide(decision))
+    return perform.outcome("scale", held=plan.held, plan=decision)
 
 
 def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmView:
     """Read all that a decision needs."""
     unsettled = reads.ledger.unsettled()
-    instances = reads.fleet.get_instances()
     refreshed = reads.cache.status().refreshed
     return FarmView(
         jobs=reads.cache.count_by_state(),
         new_jobs=reads.new_jobs.depth(),
         changes=reads.changes.depth(),
-        nodes=nodes(instances, reads.ledger.heartbeats(), reads.ledger.launches()),
+        nodes=nodes(reads),
         unsettled=unsettled,
         cache_age=None if refreshed is None else max(seconds_between(refreshed, now), 0.0),
         cache_max_age=cache_settings.max_age,
     )
 
 
-def nodes(instances: list[Instance], beats: dict[str, Heartbeat], launches: list[Launch]) -> tuple[Node, ...]:
-    """Put the fleet's word and the ledger's together: one Node for each instance, by id.
-
-    The slots of a node that has not given a beat yet are those it was ordered with, 1 if no order names it.
-    """
-    ordered = {node: launch.slots for launch in launches for node in launch.nodes}
-    return tuple(
-        Node(
-            id=instance.id,
-            alive=instance.alive,
-            launched=instance.launched,
-            slots=beat.slots if (beat := beats.get(instance.id)) and beat.at else ordered.get(instance.id, 1),
-            beat=beat,
-        )
-        for instance in sorted(instances, key=lambda instance: instance.id)
-    )
+def nodes(reads: FarmReads) -> tuple[Node, ...]:
+    """Read every node that exists, with what the ledger knows of it."""
+    instances = reads.fleet.get_instances()
+    return tuple(joined(instances, reads.ledger.heartbeats(), reads.ledger.launches()))
 
 
 def _apply(
@@ -127,7 +105,7 @@ def give(writes: FarmWrites, order: Launch) -> None:
     writes.ledger.settle(order.token, writes.fleet.spawn_instances(order))
 
 
-def _end(node: str) -> Callable[[FarmWrites], None]:
+def _end(node: str) -> Effect:
     def effect(writes: FarmWrites) -> None:
         writes.fleet.end_instances([node])
         writes.ledger.forget(node)
@@ -135,11 +113,11 @@ def _end(node: str) -> Callable[[FarmWrites], None]:
     return effect
 
 
-def _mark(node: str, now: Instant) -> Callable[[FarmWrites], None]:
+def _mark(node: str, now: Instant) -> Effect:
     return lambda writes: writes.ledger.mark(node, now)
 
 
-def _inputs(view: FarmView, settings: ScaleSettings) -> dict[str, int | float | str | bool | None]:
+def _inputs(view: FarmView, settings: ScaleSettings) -> Inputs:
     """What the decision was made from, flat, in the order in which a person reads it."""
     alive = [node for node in view.nodes if node.alive]
     waiting = {state.value: view.jobs.get(state, 0) for state in JobState if state in UNFINISHED}
@@ -162,11 +140,11 @@ def _inputs(view: FarmView, settings: ScaleSettings) -> dict[str, int | float | 
     }
 
 
-def _decision(plan: ScalePlan, inputs: dict[str, int | float | str | bool | None], now: Instant) -> Decision:
+def _decision(plan: ScalePlan, view: FarmView, settings: ScaleSettings, now: Instant) -> Decision:
     return Decision(
         at=now,
-        launch=plan.launch or (plan.again.count if plan.again else 0),
+        launch=plan.again.count if plan.again else plan.launch,
         end=tuple(ending.node for ending in plan.end),
         reasons=plan.reasons,
-        inputs=inputs,
+        inputs=_inputs(view, settings),
     )

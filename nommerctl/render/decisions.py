@@ -1,12 +1,13 @@
 """What scale decided of late, and from what: what `why` shows."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from nommerctl.domain.outcome import Decision
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
-from nommerctl.ports import Decision
 from nommerctl.render.json_text import json_document
-from nommerctl.render.outcome import labelled
+from nommerctl.render.labelled import labelled
 from nommerctl.render.styled import HEADING, QUIET, Line, Span, draw
 
 
@@ -25,17 +26,18 @@ def decisions_json(decisions: Iterable[Decision], *, now: Instant) -> str:
     return json_document(
         command="why",
         as_of=rfc3339(now),
-        decisions=[
-            {
-                "at": rfc3339(decision.at),
-                "launch": decision.launch,
-                "end": decision.end,
-                "reasons": decision.reasons,
-                "inputs": decision.inputs,
-            }
-            for decision in decisions
-        ],
+        decisions=[{"at": rfc3339(decision.at), **plan_record(decision)} for decision in decisions],
     )
+
+
+def plan_record(decision: Decision) -> dict[str, Any]:
+    """Return the plan of a decision as JSON has it."""
+    return {
+        "launch": decision.launch,
+        "end": decision.end,
+        "reasons": decision.reasons,
+        "inputs": decision.inputs,
+    }
 
 
 def _paragraph(decision: Decision, now: Instant) -> list[Line]:

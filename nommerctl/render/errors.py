@@ -11,5 +11,10 @@ def error_line(error: NommerctlError) -> str:
 
 
 def error_json(error: NommerctlError) -> str:
-    """Return the document of an error: its exit code, its kind and its sentence."""
-    return json_document(error={"code": int(error.code), "kind": error.kind, "message": str(error)})
+    """Return the document of an error."""
+    return json_document(error=error_record(error))
+
+
+def error_record(error: NommerctlError) -> dict[str, int | str]:
+    """Return an error as JSON has it: its exit code, its kind and its sentence."""
+    return {"code": int(error.code), "kind": error.kind, "message": str(error)}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from nommerctl.domain.config import ScaleSettings
-from nommerctl.domain.fleet import Heartbeat, Node
+from nommerctl.domain.fleet import Node
 from nommerctl.domain.reasons import NodeCondition, node_condition
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
@@ -47,18 +47,12 @@ def nodes_json(nodes: Iterable[Node], *, now: Instant, limits: ScaleSettings) ->
     return json_document(command="nodes", as_of=rfc3339(now), nodes=records)
 
 
-def _given_beat(node: Node) -> Heartbeat | None:
-    """Its last heartbeat; None if it gave none, though scale may have made a row for it to mark it."""
-    return node.beat if node.beat and node.beat.at else None
-
-
 def _jobs(node: Node) -> list[str]:
     return list(node.beat.jobs) if node.beat else []
 
 
 def _record(node: Node, now: Instant, limits: ScaleSettings) -> dict[str, Cell]:
-    beat = _given_beat(node)
-    marked = node.beat.marked if node.beat else None
+    beat = node.beat
     return {
         "id": node.id,
         "state": node_condition(node, now=now, limits=limits).value,
@@ -68,18 +62,17 @@ def _record(node: Node, now: Instant, limits: ScaleSettings) -> dict[str, Cell]:
         "last_beat": rfc3339(beat.at) if beat else None,
         "launched": rfc3339(node.launched),
         "started": rfc3339(beat.started) if beat else None,
-        "marked": None if marked is None else rfc3339(marked),
+        "marked": None if node.marked is None else rfc3339(node.marked),
         "host": (beat.host or None) if beat else None,
         "pid": (beat.pid or None) if beat else None,
     }
 
 
 def _row(node: Node, condition: NodeCondition, now: Instant) -> Row:
-    beat = _given_beat(node)
-    marked = node.beat.marked if node.beat else None
+    beat = node.beat
     note = None
-    if marked is not None:
-        note = Span(f"marked {age(seconds_between(marked, now))} ago: scale ends it if it stays silent", QUIET)
+    if node.marked is not None:
+        note = Span(f"marked {age(seconds_between(node.marked, now))} ago: scale ends it if it stays silent", QUIET)
     return Row(
         cells=(
             Span(shown(node.id)),

@@ -1,6 +1,6 @@
 """The outcome of a pass: what it saw, did, could not do and left undone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import to_builtins
@@ -8,7 +8,10 @@ from msgspec import to_builtins
 from nommerctl.domain.job import JobState
 from nommerctl.domain.outcome import Change, Failure, Held, Outcome
 from nommerctl.domain.text import shown
+from nommerctl.render.decisions import plan_record
+from nommerctl.render.errors import error_record
 from nommerctl.render.json_text import json_document
+from nommerctl.render.labelled import labelled
 from nommerctl.render.styled import HEADING, QUIET, STATE_STYLES, TROUBLE, Line, Span, draw, pairs
 
 DRY_RUN = Span("[dry run] ", "yellow")
@@ -52,37 +55,25 @@ def outcomes_json(command: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:
-    record: dict[str, Any] = to_builtins(outcome)
-    if outcome.plan is None:
-        del record["plan"]
+    record: dict[str, Any] = {
+        "command": outcome.command,
+        "dry_run": outcome.dry_run,
+        "changed": to_builtins(outcome.changed),
+        "failed": to_builtins(outcome.failed),
+        "held": to_builtins(outcome.held),
+        "facts": outcome.facts,
+    }
+    if outcome.plan is not None:
+        record["plan"] = plan_record(outcome.plan)
+    if outcome.ended_by is not None:
+        record["error"] = error_record(outcome.ended_by)
     return record
-
-
-def labelled(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return names and values of a flat mapping for people: `cache_age_s`, 12.5 is `cache age`, `12.5 s`."""
-    named: list[tuple[str, str]] = []
-    for name, value in values.items():
-        unit = " s" if name.endswith("_s") and value is not None else ""
-        named.append((shown(name).removesuffix("_s").replace("_", " "), _value(value) + unit))
-    return named
-
-
-def _value(value: Any) -> str:  # noqa: ANN401 - facts are words and numbers of any kind
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case list() | tuple():
-            return ", ".join(_value(each) for each in value) or "-"
-        case _:
-            return shown(str(value))
 
 
 def _seen(outcome: Outcome) -> list[Line]:
     """What the pass decided from; counts that are 0 tell nothing outside of a plan and are left out."""
-    inputs = (outcome.plan or {}).get("inputs", {})
-    facts = {name: value for name, value in outcome.facts.items() if value not in (0, None)}
+    inputs = outcome.plan.inputs if outcome.plan else {}
+    facts = {name: value for name, value in outcome.facts.items() if value}
     seen = labelled({**facts, **inputs})
     return (
         [(Span(f"{outcome.command} sees:", HEADING),), *pairs([(name, Span(value)) for name, value in seen])]
@@ -116,8 +107,8 @@ def _sentence(begun: list[Span], reason: str) -> list[Line]:
 
 def _summary(outcome: Outcome) -> str:
     if outcome.plan is not None:
-        launch, end = outcome.plan.get("launch", 0), len(outcome.plan.get("end", ()))
-        return f"Plan: {launch} to launch, {end} to end, {_holds(outcome.held)}"
+        plan = outcome.plan
+        return f"Plan: {plan.launch} to launch, {len(plan.end)} to end, {_holds(outcome.held)}"
     if not (outcome.changed or outcome.failed or outcome.held):
         return f"{outcome.command}: nothing to do"
     parts = [f"{len(outcome.changed)} {'to change' if outcome.dry_run else 'changed'}"]

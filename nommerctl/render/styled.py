@@ -33,7 +33,6 @@ STATE_STYLES = {
 CONDITION_STYLES = {
     NodeCondition.RUNNING: "green",
     NodeCondition.BOOTING: "yellow",
-    NodeCondition.LEAVING: "blue",
     NodeCondition.SILENT: TROUBLE,
     NodeCondition.DEAD: "magenta",
 }

@@ -15,10 +15,10 @@ from nommerctl.adapters.local.ledger import SqliteLedger, SqliteLedgerReads
 from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.local.queue import SqliteQueue, SqliteQueueReads
 from nommerctl.adapters.local.schema import EMPTY_SCHEMA
+from nommerctl.adapters.os_errors import translated
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain.options import Preset
 from nommerctl.domain.schedule import overdue, overdue_sentence
-from nommerctl.errors import PermissionDeniedError
 from nommerctl.ports import Archive, FarmReads, FarmWrites, JobStore, Ledger, Queue, Storage
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
@@ -80,9 +80,8 @@ class Farm:
             for folder in (self.state_dir, self.locks, self.workers, self.logs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            reason = error.strerror or str(error)
-            msg = f"the state folder '{self.state_dir}' cannot be made: {reason}; name another with --state-dir"
-            raise PermissionDeniedError(msg) from error
+            what = f"the state folder '{self.state_dir}' cannot be made (--state-dir names another)"
+            raise translated(error, what) from error
 
     # --- to look at, leaving no trace ---
 
@@ -168,18 +167,6 @@ class Farm:
             self._database.close()
         if "cache" in vars(self):
             self.cache.close()
-
-    def reads(self) -> FarmReads:
-        """Return the reads of `writes`: a pass that acts looks through the same adapters."""
-        writes = self.writes
-        return FarmReads(
-            store=writes.store,
-            cache=writes.cache,
-            ledger=writes.ledger,
-            fleet=writes.fleet,
-            new_jobs=writes.new_jobs,
-            changes=writes.changes,
-        )
 
     def _archive(self) -> Archive | None:
         if not self.settings.upkeep.archive:

@@ -12,11 +12,11 @@ from nommerctl.domain.options import parse_options
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
 from nommerctl.domain.uris import normalised
-from nommerctl.errors import NommerctlError, UsageError
+from nommerctl.errors import AlreadyRunningError, UsageError
 from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
-from nommerctl.wiring.running import run_pass
+from nommerctl.wiring.running import REFRESH, run_pass
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -49,8 +49,8 @@ def _warm_cache(farm: Farm) -> None:
     """Refresh a cache that is cold or too old for scale, so that `submit` and `scale` by hand need nothing between."""
     refreshed = farm.writes.cache.status().refreshed
     if refreshed is None or refreshed + micros(farm.settings.cache.max_age) < farm.clock():
-        with suppress(NommerctlError):  # the next refresh says what is wrong; submitting need not wait for it
-            run_pass(farm, "refresh")
+        with suppress(AlreadyRunningError):  # if it fails, the next refresh says why: submitting need not wait for it
+            run_pass(farm, REFRESH)
 
 
 def _request(farm: Farm, submission: Submission) -> Request:

@@ -14,7 +14,7 @@ from nommerctl.domain.job import EncodingJob, JobState, Progress
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.times import micros
-from nommerctl.errors import EncodingError, LeaseLostError, NommerctlError, TryAgainError, UnreachableError
+from nommerctl.errors import AWAY, EncodingError, LeaseLostError, NommerctlError
 from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Work
 
 RETRY_PAUSE = 0.5
@@ -81,7 +81,7 @@ class Attempt:
             self._ports.new_jobs.extend([self._message], self._settings.lease)
         except LeaseLostError:
             self._lost.set()
-        except (UnreachableError, TryAgainError) as error:
+        except AWAY as error:
             self._ports.log(f"{self.job_id[:12]} heartbeat not written: {error}")
 
     def stop(self, reason: str) -> None:
@@ -112,7 +112,7 @@ class Attempt:
         except LeaseLostError:
             log(f"{self.job_id[:12]} lost: cancelled, or taken over by another worker")
             self._give_message_back()
-        except (UnreachableError, TryAgainError) as error:
+        except AWAY as error:
             log(f"{self.job_id[:12]} left to its lease: {error}")
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -124,7 +124,7 @@ class Attempt:
         lease = self._lease_id
         try:
             done = self._work()
-        except (LeaseLostError, UnreachableError, TryAgainError):
+        except (LeaseLostError, *AWAY):
             raise
         except HandBackError as reason:
             why = str(reason)
@@ -199,11 +199,15 @@ class Attempt:
         """Let whoever receives it next find out what it is worth: a finished job's message is deleted there."""
         try:
             self._ports.new_jobs.extend([self._message], 0)
-        except (UnreachableError, TryAgainError) as error:
+        except AWAY as error:
             self._ports.log(f"{self.job_id[:12]} message left to its visibility: {error}")
 
     def _announce(self) -> None:
-        self._ports.changes.send([self.job_id])
+        """Say that the job changed. A message that cannot be sent ends no encode: the resync finds the change (I1)."""
+        try:
+            self._ports.changes.send([self.job_id])
+        except AWAY as error:
+            self._ports.log(f"{self.job_id[:12]} change not announced: {error}")
 
     def _until(self) -> int:
         return self._ports.clock() + micros(self._settings.lease)
@@ -213,7 +217,7 @@ class Attempt:
         while True:
             try:
                 return self._ports.store.transition(self.job_id, move)
-            except (UnreachableError, TryAgainError):
+            except AWAY:
                 if self._ports.clock() >= self._lease_until:
                     raise
                 time.sleep(RETRY_PAUSE)

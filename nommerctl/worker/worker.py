@@ -8,11 +8,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from nommerctl.domain.config import WorkerSettings
-from nommerctl.domain.fleet import Heartbeat, WorkerState
+from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, JobState, Lease, is_job_id
 from nommerctl.domain.moves import claimed, lease_live
 from nommerctl.domain.times import Instant, micros, seconds_between
-from nommerctl.errors import IllegalMoveError, TryAgainError, UnreachableError, UsageError
+from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.ports import Message
 from nommerctl.worker.attempt import Attempt, WorkerPorts
 
@@ -106,7 +106,7 @@ class Worker:
         now = self._ports.clock()
         reasonable = REASONABLE_BEATS * self._settings.heartbeat
         return sum(
-            beat.state is WorkerState.ACTIVE and seconds_between(beat.at, now) <= reasonable
+            seconds_between(beat.at, now) <= reasonable
             for node, beat in self._ports.ledger.heartbeats().items()
             if node != self._identity.node
         )
@@ -120,13 +120,13 @@ class Worker:
             return False
         try:
             messages = self._ports.new_jobs.receive(free, self._settings.lease)
-        except (UnreachableError, TryAgainError) as error:
+        except AWAY as error:
             self._ports.log(f"no messages received: {error}")
             return False
         for message in messages:
             try:
                 self._take(message)
-            except (UnreachableError, TryAgainError) as error:
+            except AWAY as error:
                 self._ports.log(f"message left to its visibility: {error}")
         return bool(messages)
 
@@ -208,7 +208,7 @@ class Worker:
         )
         try:
             self._ports.ledger.beat(heartbeat)
-        except (UnreachableError, TryAgainError) as error:
+        except AWAY as error:
             self._ports.log(f"heartbeat not written: {error}")
 
     def _leave(self) -> None:
@@ -220,6 +220,6 @@ class Worker:
         self._active.clear()
         try:
             self._ports.ledger.forget(self._identity.node)
-        except (UnreachableError, TryAgainError) as error:
+        except AWAY as error:
             self._ports.log(f"leave not taken: {error}")
         self._ports.log(f"worker {self._identity.node} ends: {self._stop_reason or 'no work'}")

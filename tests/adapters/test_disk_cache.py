@@ -90,9 +90,6 @@ def test_counts_and_states_are_read_by_the_index_of_tags(folder: Path, cache: Jo
     assert plan(lambda connection: cache_table.job(connection, job_id(1))) == [
         "SEARCH Cache USING INDEX Cache_key_raw (key=? AND raw=?)"
     ]
-    assert plan(lambda connection: cache_table.jobs_with_prefix(connection, "0", 5)) == [
-        "SEARCH Cache USING INDEX Cache_key_raw (key>? AND key<?)"
-    ]
 
 
 def test_what_did_not_change_is_not_written_again(folder: Path, cache: JobCache) -> None:

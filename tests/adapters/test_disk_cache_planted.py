@@ -91,7 +91,6 @@ CALLS: dict[str, Callable[[JobCache], object]] = {
     "get": lambda cache: cache.get_job(job_id(1)),
     "all": lambda cache: cache.get_cached_jobs(),
     "by state": lambda cache: cache.get_jobs_with_state(JobState.PENDING),
-    "find": lambda cache: cache.find("", 10),
     "update": lambda cache: cache.update_jobs([make_job(2, version=2), make_job(1, version=2)]),
     "reset": lambda cache: cache.reset([], as_of=START * 2),
 }

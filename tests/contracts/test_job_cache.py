@@ -53,7 +53,6 @@ def test_a_cold_cache_is_empty(cache: Cache) -> None:
     assert not cache.reader.is_job_cached(job_id(1))
     assert cache.reader.get_jobs_with_state(JobState.PENDING) == []
     assert cache.reader.count_by_state() == dict.fromkeys(JobState, 0)
-    assert cache.reader.find("", 10) == []
     assert cache.reader.status() == CacheStatus()
 
 
@@ -114,19 +113,6 @@ def test_counts_by_state_name_every_state(cache: Cache) -> None:
     cache.writer.update_jobs([make_job(1), make_job(2), make_job(3, state=JobState.ERROR)])
 
     assert cache.reader.count_by_state() == dict.fromkeys(JobState, 0) | {JobState.PENDING: 2, JobState.ERROR: 1}
-
-
-def test_find_takes_the_beginning_of_an_id(cache: Cache) -> None:
-    aaa, aab, b = (make_job(1, id=prefix.ljust(50, "0")) for prefix in ("aaa", "aab", "b"))
-    cache.writer.update_jobs([b, aab, aaa])
-    cache.writer.set_status(lambda status: structs.replace(status, refreshed=START))
-
-    assert cache.reader.find("aa", 10) == [aaa, aab]
-    assert cache.reader.find("aa", 1) == [aaa]
-    assert cache.reader.find(b.id, 10) == [b]
-    assert cache.reader.find("", 10) == [aaa, aab, b]
-    for unknown in ("f", "AA", "a%", "s", "status", "'", "\udcff"):
-        assert cache.reader.find(unknown, 10) == []
 
 
 def test_removed_jobs_are_gone_and_removing_them_again_is_no_error(cache: Cache) -> None:

@@ -3,10 +3,11 @@
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.fleet import Heartbeat, Launch, WorkerState
+from nommerctl.domain.fleet import Heartbeat, Launch
+from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError
-from nommerctl.ports import Decision, Ledger
+from nommerctl.ports import Ledger
 from tests.fakes.clock import START, FakeClock
 
 HOUR = 3600
@@ -19,7 +20,6 @@ BEAT = Heartbeat(
     slots=2,
     active=1,
     jobs=("a" * 50,),
-    state=WorkerState.ACTIVE,
     host="encoder.example",
     pid=4711,
 )
@@ -37,7 +37,7 @@ def decision(launched: int = 0, at: Instant = START) -> Decision:
         launch=launched,
         end=("node-1", "node-2"),
         reasons=("3 jobs overflow 2 slots", "node-1 is silent"),
-        inputs={"backlog": 3, "load": 0.5, "policy": "overflow", "stale": False, "limit": None},
+        inputs={"backlog": 3, "load": 0.5, "policy": "overflow", "limit": None},
     )
 
 

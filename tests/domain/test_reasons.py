@@ -2,7 +2,7 @@ import pytest
 from msgspec import structs
 
 from nommerctl.domain.config import ScaleSettings
-from nommerctl.domain.fleet import Heartbeat, Node, WorkerState
+from nommerctl.domain.fleet import Heartbeat, Node
 from nommerctl.domain.job import IN_WORK, JobState
 from nommerctl.domain.reasons import NodeCondition, node_condition, reason
 from nommerctl.domain.times import Instant, micros
@@ -17,12 +17,10 @@ def ago(seconds: float) -> Instant:
     return NOW - micros(seconds)
 
 
-def a_node(
-    beat_ago: float | None = None, *, launched_ago: float = 3000, state: WorkerState = WorkerState.ACTIVE
-) -> Node:
+def a_node(beat_ago: float | None = None, *, launched_ago: float = 3000) -> Node:
     beat = None
     if beat_ago is not None:
-        beat = Heartbeat(node="node-1", started=ago(launched_ago), at=ago(beat_ago), slots=1, state=state)
+        beat = Heartbeat(node="node-1", started=ago(launched_ago), at=ago(beat_ago), slots=1)
     return Node(id="node-1", alive=True, launched=ago(launched_ago), slots=1, beat=beat)
 
 
@@ -68,7 +66,6 @@ def test_a_finished_job_needs_no_reason() -> None:
     [
         (a_node(180), NodeCondition.RUNNING),
         (a_node(181), NodeCondition.SILENT),
-        (a_node(5, state=WorkerState.TERMINATED), NodeCondition.LEAVING),
         (a_node(launched_ago=600), NodeCondition.BOOTING),
         (a_node(launched_ago=601), NodeCondition.SILENT),
         (structs.replace(a_node(5), alive=False), NodeCondition.DEAD),
@@ -76,12 +73,3 @@ def test_a_finished_job_needs_no_reason() -> None:
 )
 def test_how_a_node_is(node: Node, expected: NodeCondition) -> None:
     assert node_condition(node, now=NOW, limits=LIMITS) is expected
-
-
-def test_a_node_that_was_only_marked_counts_from_its_launch() -> None:
-    # given
-    marked = Heartbeat(node="node-1", started=0, at=0, slots=0, marked=ago(1))
-    node = Node(id="node-1", alive=True, launched=ago(601), slots=1, beat=marked)
-
-    # when, then
-    assert node_condition(node, now=NOW, limits=LIMITS) is NodeCondition.SILENT

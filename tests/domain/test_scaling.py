@@ -9,7 +9,7 @@ from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Node
 from nommerctl.domain.job import JobState
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.scaling import FarmView, decide
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import Instant, micros
 from tests.fakes.clock import START
 
 FEW = ScaleSettings(max_nodes=3, jobs_per_node=2, overflow_threshold=2)
@@ -28,11 +28,13 @@ def view(pending: int = 0, **found: Any) -> FarmView:  # noqa: ANN401 - any fiel
     return structs.replace(plain, **found)
 
 
-def node(name: str, *, beat_age: float | None = 1.0, launched_age: float = 300.0, **found: Any) -> Node:  # noqa: ANN401
+def node(
+    name: str, *, beat_age: float | None = 1.0, launched_age: float = 300.0, marked: Instant | None = None
+) -> Node:
     beat = None
     if beat_age is not None:
-        beat = Heartbeat(node=name, started=START, at=START - micros(beat_age), slots=2, **found)
-    return Node(id=name, alive=True, launched=START - micros(launched_age), slots=2, beat=beat)
+        beat = Heartbeat(node=name, started=START, at=START - micros(beat_age), slots=2)
+    return Node(id=name, alive=True, launched=START - micros(launched_age), slots=2, beat=beat, marked=marked)
 
 
 def test_one_job_and_no_node_launches_one() -> None:

@@ -32,9 +32,6 @@ class FakeJobCache:
         found = Counter(job.state for job in self.jobs.values())
         return {state: found[state] for state in JobState}
 
-    def find(self, prefix: str, limit: int) -> list[EncodingJob]:
-        return [self.jobs[job_id] for job_id in sorted(self.jobs) if job_id.startswith(prefix)][:limit]
-
     def status(self) -> CacheStatus:
         return self._status
 

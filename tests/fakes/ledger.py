@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from nommerctl.domain.fleet import Heartbeat, Launch, NodeId
+from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError
-from nommerctl.ports import Clock, Decision
+from nommerctl.ports import Clock
 
 _DAY = micros(24 * 3600)
 

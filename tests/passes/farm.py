@@ -56,7 +56,7 @@ class FakeFarm:
 
     @property
     def reads(self) -> FarmReads:
-        return FarmReads(self.store, self.cache, self.ledger, self.fleet, self.new_jobs, self.changes)
+        return self.writes.reads
 
     @property
     def writes(self) -> FarmWrites:

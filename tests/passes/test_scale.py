@@ -34,8 +34,8 @@ def test_jobs_that_wait_get_nodes() -> None:
     outcome = farm.scale()
     assert outcome.changed == (Change("launch", "2 nodes", "2 jobs for 0 slots: 2 left over"),)
     assert outcome.plan is not None
-    assert (outcome.plan["launch"], outcome.plan["end"]) == (2, [])
-    assert outcome.plan["inputs"]["PENDING"] == 2
+    assert (outcome.plan.launch, outcome.plan.end) == (2, ())
+    assert outcome.plan.inputs["PENDING"] == 2
     assert [instance.alive for instance in farm.fleet.get_instances()] == [True, True]
 
 

@@ -131,8 +131,8 @@ SILENT_NODE = Node(
         active=2,
         host="encoder-1.example.org",
         pid=4712,
-        marked=ago(60),
     ),
+    marked=ago(60),
 )
 
 DEAD_NODE = Node(id="node-dead00", alive=False, launched=ago(90_000), slots=2)

@@ -1,6 +1,6 @@
 import json
 
-from nommerctl.ports import Decision
+from nommerctl.domain.outcome import Decision
 from nommerctl.render.decisions import decisions_json, decisions_text
 from tests.render.farm import NOW, ago
 

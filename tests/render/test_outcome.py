@@ -1,9 +1,12 @@
 import json
 
 import pytest
+from msgspec import structs
 
-from nommerctl.domain.outcome import Change, Failure, Held, Outcome
+from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
+from nommerctl.errors import TimeLimitError
 from nommerctl.render.outcome import failures_text, outcome_json, outcome_text, outcomes_json
+from tests.fakes.clock import START
 from tests.render.farm import DONE, ENCODING, FAILED
 
 SCALED = Outcome(
@@ -17,13 +20,16 @@ SCALED = Outcome(
         Held("max_nodes", "1 more would exceed max_nodes = 4", 1),
         Held("max_launch_per_pass", "3 more would exceed max_launch_per_pass = 2", 3),
     ),
-    plan={
-        "launch": 2,
-        "end": ["node-dead00"],
-        "reasons": ["8 jobs overflow 2 slots by 6", "node-dead00: its process is gone"],
-        "inputs": {"PENDING": 6, "ENCODING": 2, "nodes": 2, "cache_age_s": 12.3, "max_nodes": 4, "policy": "overflow"},
-    },
+    plan=Decision(
+        at=START,
+        launch=2,
+        end=("node-dead00",),
+        reasons=("8 jobs overflow 2 slots by 6", "node-dead00: its process is gone"),
+        inputs={"PENDING": 6, "ENCODING": 2, "nodes": 2, "cache_age_s": 12.3, "max_nodes": 4, "policy": "overflow"},
+    ),
 )
+
+IDLE = Decision(at=START, launch=0, end=(), reasons=("no jobs",), inputs={"cache_age_s": None})
 
 REFRESHED = Outcome(
     command="refresh",
@@ -56,10 +62,10 @@ def test_scale_shows_what_it_sees_then_what_it_would_do_then_its_plan() -> None:
 
 def test_a_plan_without_holds_says_so() -> None:
     # given
-    idle = Outcome(command="scale", plan={"launch": 0, "end": [], "reasons": ["no jobs"], "inputs": {}})
+    idle = Outcome(command="scale", plan=IDLE)
 
     # when, then
-    assert outcome_text(idle, color=False) == "Plan: 0 to launch, 0 to end, 0 held\n"
+    assert outcome_text(idle, color=False) == "scale sees:\n  cache age  -\nPlan: 0 to launch, 0 to end, 0 held\n"
 
 
 def test_refresh_shows_changes_with_all_the_details_of_a_failure() -> None:
@@ -89,18 +95,6 @@ def test_refresh_shows_changes_with_all_the_details_of_a_failure() -> None:
 )
 def test_the_last_line_sums_up(outcome: Outcome, summary: str) -> None:
     assert outcome_text(outcome, color=False) == summary
-
-
-def test_facts_of_any_kind_read_as_words() -> None:
-    # given
-    outcome = Outcome(
-        command="check",
-        facts={"paused": True, "found": ["a", "b"]},
-        plan={"launch": 0, "end": [], "reasons": [], "inputs": {"cache_age_s": None}},
-    )
-
-    # when, then
-    assert "  paused     yes\n  found      a, b\n  cache age  -\n" in outcome_text(outcome, color=False)
 
 
 def test_states_and_failures_have_their_colours() -> None:
@@ -161,5 +155,27 @@ def test_quiet_leaves_only_what_went_wrong() -> None:
     assert failures_text(SCALED, color=False) == ""
 
 
-def test_a_number_that_json_does_not_know_is_null() -> None:
-    assert json.loads(outcome_json(Outcome(command="x", facts={"left_s": float("inf")})))["facts"] == {"left_s": None}
+def test_what_ended_a_pass_stands_in_its_document_after_what_it_did() -> None:
+    # given
+    ended = structs.replace(REFRESHED, ended_by=TimeLimitError("the time limit of 1 s is over"))
+
+    # when
+    document = json.loads(outcome_json(ended))
+
+    # then
+    assert document["error"] == {"code": 124, "kind": "time_limit", "message": "the time limit of 1 s is over"}
+    assert len(document["changed"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "detailed", "code"),
+    [
+        (Outcome(command="x"), True, 0),
+        (Outcome(command="x", changed=(Change("a", "b"),)), False, 0),
+        (Outcome(command="x", changed=(Change("a", "b"),)), True, 10),
+        (REFRESHED, True, 3),
+        (Outcome(command="x", failed=REFRESHED.failed, ended_by=TimeLimitError("over")), False, 124),
+    ],
+)
+def test_the_exit_code_of_an_outcome(outcome: Outcome, detailed: bool, code: int) -> None:  # noqa: FBT001 - a parameter
+    assert outcome.code(detailed=detailed) == code

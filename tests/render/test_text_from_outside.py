@@ -12,9 +12,8 @@ from rich.cells import cell_len
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Heartbeat, Node
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState, Lease, Progress
-from nommerctl.domain.outcome import Change, Failure, Held, Outcome
-from nommerctl.errors import UsageError
-from nommerctl.ports import Decision
+from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
+from nommerctl.errors import TransferError, UsageError
 from nommerctl.render.decisions import decisions_json, decisions_text
 from nommerctl.render.errors import error_json, error_line
 from nommerctl.render.job_detail import job_detail_json, job_detail_text
@@ -90,7 +89,8 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         changed=(Change(draw(texts), draw(texts), draw(texts)),),
         failed=(Failure(draw(texts), draw(texts), draw(texts)),),
         held=(Held(draw(texts), draw(texts)),),
-        facts=draw(st.dictionaries(texts, texts | st.lists(texts, max_size=3), max_size=3)),
+        facts=draw(st.dictionaries(texts, st.integers(0, 9), max_size=3)),
+        ended_by=TransferError(draw(texts)),
     )
 
 

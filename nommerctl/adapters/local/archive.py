@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.job import EncodingJob
-from nommerctl.errors import PermissionDeniedError, TryAgainError, UnreachableError
 
 
 class JsonlArchive:
@@ -25,12 +25,5 @@ class JsonlArchive:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-        except PermissionError as error:
-            msg = f"upkeep.archive '{self._path}' cannot be written: {error.strerror}"
-            raise PermissionDeniedError(msg) from error
-        except FileNotFoundError as error:
-            msg = f"upkeep.archive '{self._path}' cannot be written: its folder does not exist"
-            raise UnreachableError(msg) from error
         except OSError as error:
-            msg = f"upkeep.archive '{self._path}' cannot be written: {error.strerror}"
-            raise TryAgainError(msg) from error
+            raise translated(error, f"upkeep.archive '{self._path}' cannot be written") from error

@@ -1,6 +1,5 @@
 """`farm.db`: one SQLite file, shared by every process of the farm on this machine."""
 
-import errno
 import os
 import sqlite3
 import threading
@@ -11,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from nommerctl.adapters import os_errors
 from nommerctl.adapters.local.schema import APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
-from nommerctl.adapters.os_errors import reason
 from nommerctl.adapters.sqlite_errors import translated
-from nommerctl.errors import PermissionDeniedError, TryAgainError, UnreachableError
+from nommerctl.errors import UnreachableError
 
 T = TypeVar("T")
 
@@ -133,13 +132,8 @@ def _create(path: Path) -> None:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _FILE_MODE))
         except FileExistsError:
             return  # another process was first
-        except PermissionError as error:
-            msg = f"{path} cannot be made: no permission to write to its folder"
-            raise PermissionDeniedError(msg) from error
         except OSError as error:
-            kind = TryAgainError if error.errno in {errno.ENOSPC, errno.EDQUOT} else UnreachableError
-            msg = f"{path} cannot be made: {reason(error)}"
-            raise kind(msg) from error
+            raise os_errors.translated(error, f"{path} cannot be made") from error
 
 
 def _make_schema(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,9 +9,10 @@ from msgspec import structs
 
 from nommerctl.adapters.local.database import Database, Reading, rows
 from nommerctl.domain.fleet import Heartbeat, Launch, NodeId
+from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError, UnreachableError
-from nommerctl.ports import Clock, Decision
+from nommerctl.ports import Clock
 
 _DAY = 24 * 3600
 _LAUNCHES_KEPT = micros(_DAY)

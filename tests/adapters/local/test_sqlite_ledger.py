@@ -3,7 +3,7 @@
 from nommerctl.adapters.local.database import Database, rows
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.domain.fleet import Launch
-from nommerctl.ports import Decision
+from nommerctl.domain.outcome import Decision
 from tests.fakes.clock import FakeClock
 
 DAY = 24 * 3600

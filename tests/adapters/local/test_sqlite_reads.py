@@ -18,9 +18,10 @@ from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain import moves
 from nommerctl.domain.fleet import Depth, Heartbeat, Launch
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState
+from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import micros
 from nommerctl.errors import UnreachableError
-from nommerctl.ports import Decision, JobReads, LedgerReads, QueueReads
+from nommerctl.ports import JobReads, LedgerReads, QueueReads
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START, FakeClock
 

@@ -1,0 +1,61 @@
+"""What ends a pass before its time: its limit, and signals."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from nommerctl.errors import InterruptedPassError, TerminatedPassError, TimeLimitError
+
+OVERTIME = 10.0
+"""Seconds past its limit after which a pass that hangs in the midst of an effect is broken off."""
+
+
+class Limits:
+    """The time limit of a pass and the signals that end it, heeded between two effects."""
+
+    def __init__(self, seconds: float, *, overtime: float = OVERTIME) -> None:
+        self.seconds = seconds
+        self._overtime = overtime
+        self._deadline = time.monotonic() + seconds
+        self._signal: int | None = None
+
+    def heed(self) -> None:
+        """Raise what ends the pass, or return."""
+        if self._signal == signal.SIGINT:
+            msg = "interrupted between two effects: what was done stands"
+            raise InterruptedPassError(msg)
+        if self._signal is not None:
+            msg = "terminated between two effects: what was done stands"
+            raise TerminatedPassError(msg)
+        if time.monotonic() > self._deadline:
+            raise TimeLimitError(self._overrun())
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Catch signals, and break off what hangs for too long in the midst of an effect."""
+        before = {
+            sign: signal.signal(sign, handler)
+            for sign, handler in (
+                (signal.SIGINT, self._note),
+                (signal.SIGTERM, self._note),
+                (signal.SIGALRM, self._break_off),
+            )
+        }
+        alarm_before, _ = signal.setitimer(signal.ITIMER_REAL, self.seconds + self._overtime)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, alarm_before)
+            for sign, handler in before.items():
+                signal.signal(sign, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = number
+
+    def _break_off(self, _number: int, _frame: FrameType | None) -> None:
+        raise TimeLimitError(self._overrun())
+
+    def _overrun(self) -> str:
+        return f"the time limit of {self.seconds:g} s is over: what was done stands, the next run goes on"
