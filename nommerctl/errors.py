@@ -60,6 +60,12 @@ class PermissionDeniedError(NommerctlError):
     kind = "permission"
 
 
+class OutputError(UnreachableError):
+    """Standard output cannot be written, as when it goes to a full disk; what the command did stands."""
+
+    kind = "output"
+
+
 AWAY = (UnreachableError, TryAgainError, PermissionDeniedError)
 """What an adapter raises when it cannot do what it was asked, now or at all."""
 
@@ -131,3 +137,9 @@ class TransferError(NommerctlError):
 
     code = ExitCode.ITEMS_FAILED
     kind = "transfer"
+
+
+class UnansweredError(TransferError):
+    """Whoever was asked did not answer at all, or not in time: asking the same host for more is of no use now."""
+
+    kind = "unanswered"

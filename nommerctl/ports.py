@@ -409,6 +409,10 @@ Effect: TypeAlias = Callable[[FarmWrites], object]
 """What a pass wants done, given the means to do it."""
 
 
+Chain: TypeAlias = Sequence[tuple[Change, Effect]]
+"""Effects that make sense in this order only."""
+
+
 class Performer(Protocol):
     """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run.
 
@@ -426,8 +430,11 @@ class Performer(Protocol):
     def quietly(self, effect: Effect) -> None:
         """Do what nobody has to be told of, such as noting the time of a refresh. In a dry run: nothing."""
 
-    def together(self, groups: Sequence[Sequence[tuple[Change, Effect]]]) -> None:
-        """Do several groups side by side, each in its order up to its first failure, and note all of them."""
+    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
+        """Do several groups side by side, and in each its chains one after the other; note all of it.
+
+        A chain ends at its first failure. A group ends when nobody answers (UnansweredError).
+        """
 
     def heed(self) -> None:
         """Raise what ends the pass (time limit, signal), or return; for the time between effects."""

@@ -5,9 +5,10 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,14 +71,22 @@ class Cli:
             text=True,
         )
 
-    def jobs(self) -> dict[str, dict[str, Any]]:
-        """Refresh, then return the listed jobs by id."""
-        self.run("refresh", code=None)
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """Return the listed jobs by id, in the order of their submission."""
         return {job["id"]: job for job in self.run("list", "--json").json["jobs"]}
 
-    def states(self) -> list[str]:
-        """Refresh, then return the states of the listed jobs, in the order of their submission."""
-        return [job["state"] for job in self.jobs().values()]
+    def listed_states(self) -> list[str]:
+        """Return the states of the listed jobs."""
+        return [job["state"] for job in self.listed().values()]
+
+    def refreshed(self) -> dict[str, dict[str, Any]]:
+        """Refresh, then return the listed jobs."""
+        self.run("refresh", code=None)
+        return self.listed()
+
+    def refreshed_states(self) -> list[str]:
+        """Refresh, then return the states of the listed jobs."""
+        return [job["state"] for job in self.refreshed().values()]
 
     def worker_pids(self) -> dict[str, int]:
         """Return the process of each live node."""
@@ -89,6 +98,26 @@ class Cli:
         for lock in self.state_dir.glob("workers/*/lock"):
             with suppress(OSError, ValueError, KeyError):
                 os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+
+
+@contextmanager
+def paused_worker(cli: Cli, state: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A real worker that has taken a job and waits in a state: killed at the end, if it still lives then."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.end_to_end.paused_worker", state],
+        env=cli.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[1],
+    )
+    with worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"here\n"
+        try:
+            yield worker
+        finally:
+            worker.kill()
 
 
 @dataclass

@@ -76,7 +76,7 @@ def main() -> None:
         for source in sources(Clips(folder / "clips"), folder):
             cli.run("submit", source, "--dest", f"{folder}/", "--preset", "web-720p")
         cli.run("scale")
-        while not worth_showing(list(cli.jobs().values())):
+        while not worth_showing(list(cli.refreshed().values())):
             time.sleep(0.2)
         cli.run("submit", folder / "clips" / "aerial.mp4", "--dest", f"{folder}/", "--preset", "audio-m4a")
         cli.run("refresh")

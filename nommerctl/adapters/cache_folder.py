@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nommerctl.errors import TryAgainError
+from nommerctl.errors import PermissionDeniedError, TryAgainError
 
 _PAUSE = 0.002
 
@@ -44,8 +44,14 @@ def _taken(descriptor: int) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder, for its owner alone, or take from others what they may do in an existing one."""
+    """Make the folder, for its owner alone, or take from others what they may do in an existing one.
+
+    A symbolic link in its place is not followed: PermissionDeniedError.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink():
+        msg = f"the job cache {folder} is a symbolic link, which is not followed: remove it"
+        raise PermissionDeniedError(msg)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
 

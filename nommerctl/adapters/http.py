@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from nommerctl import __version__
 from nommerctl.domain.text import shown
 from nommerctl.domain.uris import check_http_url
-from nommerctl.errors import TransferError, UsageError
+from nommerctl.errors import TransferError, UnansweredError, UsageError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -33,7 +33,7 @@ _ATTENTION = 0.5
 """Seconds between two looks of the caller's thread."""
 
 
-class ConnectionBrokenError(TransferError):
+class ConnectionBrokenError(UnansweredError):
     """A server could not be reached, fell silent, or broke off: another try may succeed."""
 
 
@@ -105,7 +105,7 @@ def _connection(scheme: str, host: str, port: int | None) -> "HTTPConnection":
 def attended(url: str, work: Callable[[Line], T], *, limit: float, keep_on: Callable[[], None]) -> T:
     """Return what `work` makes of a Line, in a thread of its own; what it raises comes out.
 
-    `keep_on` is called twice a second meanwhile. When it raises, or after `limit` seconds (TransferError), the line
+    `keep_on` is called twice a second meanwhile. When it raises, or after `limit` seconds (UnansweredError), the line
     is cut and `work` gets an error where it is.
     """
     line = Line()
@@ -129,7 +129,7 @@ def attended(url: str, work: Callable[[Line], T], *, limit: float, keep_on: Call
             left = end - monotonic()
             if left <= 0:
                 msg = f"'{shown(url)}' was not finished within {limit:g} s"
-                raise TransferError(msg)
+                raise UnansweredError(msg)
             thread.join(min(_ATTENTION, left))
     finally:
         line.cut()

@@ -10,6 +10,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EMFILE, errno
 _REASONS = {
     errno.EACCES: "permission denied",
     errno.EDQUOT: "the disk quota is used up",
+    errno.EEXIST: "a file of that name is in the way",
     errno.EISDIR: "it is a folder",
     errno.ELOOP: "its symbolic links go in a circle",
     errno.ENAMETOOLONG: "the name is too long",

@@ -17,8 +17,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from nommerctl.adapters import os_errors
 from nommerctl.adapters.sqlite_errors import passes_by, translated
-from nommerctl.errors import PermissionDeniedError, TryAgainError, UnreachableError
+from nommerctl.errors import TryAgainError
 
 T = TypeVar("T")
 
@@ -47,16 +48,24 @@ class ReadOnlyDatabase:
     """A database that is only read: no byte of it, and no file in its folder, is changed by that.
 
     `empty_schema` is the SQL script that makes the empty database which is read when there is none at `path`, or
-    none with a table in it. `patience` is how many seconds it tries again for, while others lock, open, write and close
-    the database.
+    none with a table in it. `check` may raise if the database is not what it should be. `patience` is how many seconds
+    it tries again for, while others lock, open, write and close the database.
     """
 
-    def __init__(self, path: Path, empty_schema: str, patience: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        empty_schema: str,
+        *,
+        check: Callable[[sqlite3.Connection], object] = lambda _: None,
+        patience: float = 5.0,
+    ) -> None:
         self._path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self._shm = path.with_name(f"{path.name}-shm")
         self._journal = path.with_name(f"{path.name}-journal")
         self._empty_schema = empty_schema
+        self._check = check
         self._patience = patience
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -110,7 +119,11 @@ class ReadOnlyDatabase:
                 raise
             if self._stamp().inode != before.inode:
                 raise _LookAgainError  # the folder was renamed meanwhile: this may be the -wal of another database
-            return self._read_empty(query) if empty else query(connection)
+            return self._read_empty(query) if empty else self._answer(query, connection)
+
+    def _answer(self, query: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+        self._check(connection)
+        return query(connection)
 
     def _read_immutable(self, query: Callable[[sqlite3.Connection], T]) -> T:
         before = self._settled_stamp()
@@ -118,7 +131,8 @@ class ReadOnlyDatabase:
             raise _LookAgainError
         try:
             with self._connection("mode=ro&immutable=1") as connection:
-                result = self._read_empty(query) if _has_no_table(connection) else query(connection)
+                empty = _has_no_table(connection)
+                result = self._read_empty(query) if empty else self._answer(query, connection)
         except Exception as error:
             # A file that is written while it is read may look like anything, a damaged one included.
             if not self._untouched_since(before):
@@ -146,12 +160,8 @@ class ReadOnlyDatabase:
             return path.stat().st_size
         except FileNotFoundError:
             return None
-        except PermissionError as error:
-            msg = f"no permission to look at {path}"
-            raise PermissionDeniedError(msg) from error
         except OSError as error:
-            msg = f"{path} cannot be looked at: {error.strerror}"
-            raise UnreachableError(msg) from error
+            raise os_errors.translated(error, f"{path} cannot be looked at") from error
 
     def _stamp(self) -> _Stamp:
         try:

@@ -26,7 +26,13 @@ def _help_without_verb(ctx: typer.Context) -> None:
 def _before_any_verb(
     ctx: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Settings file (default: see the README).")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            readable=False,  # settings says so itself if it is not
+            help="Settings file (default: $NOMMERCTL_CONFIG, else ~/.config/nommerctl/config.toml).",
+        ),
     ] = None,
     state_dir: Annotated[
         str | None, typer.Option("--state-dir", metavar="FOLDER", help="Where the farm is kept on this machine.")

@@ -1,12 +1,18 @@
 """What every command needs: the farm of the flags that stand before the verb, and the terminal it speaks to."""
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from nommerctl.errors import OutputError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nommerctl.wiring.farm import Farm, Invocation
     from nommerctl.wiring.terminal import Terminal
 
@@ -37,24 +43,68 @@ def terminal() -> "Terminal":
     return find_terminal()
 
 
+def ready_streams() -> None:
+    """Make standard output and error take any text, whatever the locale, and be there, even if they were closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it stays open as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def emit(text: str) -> None:
-    """Write a result to standard output, as it is. A reader that has left, as `head` does, ends the command well."""
-    if not text:
-        return
+    """Write a result to standard output, as it is. A reader that has left, as `head` does, ends the command well.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if text:
+        _write(lambda: typer.echo(text, nl=not text.endswith("\n")))
+
+
+def flush_output() -> None:
+    """Write what is still on its way to standard output; OutputError as for `emit`."""
+    _write(sys.stdout.flush)
+
+
+def _write(write: "Callable[[], object]") -> None:
     try:
-        typer.echo(text, nl=not text.endswith("\n"))
+        write()
     except BrokenPipeError:
-        silence_output()
+        _silence(sys.stdout)
         raise typer.Exit from None
+    except OSError as error:
+        _silence(sys.stdout)
+        raise unwritten(error) from error
+
+
+def unwritten(error: OSError) -> OutputError:
+    """Return the error that says that the output could not be written."""
+    return OutputError(f"standard output cannot be written, but what was done stands: {error.strerror}")
 
 
 def silence_output() -> None:
-    """Let nothing more be written to a standard output that nobody reads, not even when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let nothing more be written to standard output."""
+    _silence(sys.stdout)
+
+
+def complain(text: str) -> None:
+    """Write a line to standard error; where that cannot be done, the exit code has to say it."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let nothing more be written to a stream that takes nothing, not even when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def narrate(text: str) -> None:
     """Write something to standard error that is no result, made safe for a terminal."""
     from nommerctl.domain.text import shown
 
-    typer.echo(shown(text), err=True)
+    complain(f"{shown(text)}\n")

@@ -1,5 +1,6 @@
 """The demonstration: three clips, from nothing to verified outputs."""
 
+import os
 import shlex
 import tempfile
 from pathlib import Path
@@ -27,50 +28,59 @@ def run_demo(ctx: typer.Context, *, json: bool) -> None:
     clips, outputs = scratch / "clips", scratch / "outputs"
     clips.mkdir()
     outputs.mkdir()
-    farm = Farm(load(Invocation(config=Path("/dev/null"), state_dir=str(scratch / "state"))))
+    narrate(f"everything is in {scratch}, which stays: remove it when you have seen enough")
+    farm = Farm(load(Invocation(config=Path(os.devnull), state_dir=str(scratch / "state"))))
     ctx.call_on_close(farm.close)
     farm.worker_flags = ("--heartbeat", "0.5", "--idle-exit", "2")
-    made, commands = _make_clips(farm, clips)
-    submitted = submit_jobs(
-        farm, Submission(sources=tuple(str(clip) for clip in made), dest=f"{outputs}/", preset=PRESET)
-    )
+    clip_commands = _make_clips(farm, clips)
+    made = tuple(str(path) for _, path in clip_commands)
+    _, submitted = submit_jobs(farm, Submission(sources=made, dest=f"{outputs}/", preset=PRESET))
     jobs = wait_for(farm, [job.id for job in submitted])
     if json:
         emit(_document(jobs))
     else:
         show_jobs(farm, jobs, json=False, command="demo")
-        emit(_report(jobs, [*commands, *_commands(farm, clips, outputs)]))
+        emit(_report(jobs, _script(scratch, [argv for argv, _ in clip_commands])))
     raise typer.Exit(code_for(jobs))
 
 
-def _make_clips(farm: Farm, folder: Path) -> tuple[list[Path], list[str]]:
-    """Return three clips and the commands that made them."""
+def _make_clips(farm: Farm, folder: Path) -> list[tuple[list[str], Path]]:
+    """Make three clips; return for each the command that made it, and its file."""
     from nommerctl.wiring.demo_clips import clip_commands, make_clip
 
     commands = clip_commands(farm, folder)
     for argv, path in commands:
         narrate(f"making {path.name}")
         make_clip(argv)
-    return [path for _, path in commands], [shlex.join(argv) for argv, _ in commands]
+    return commands
 
 
-def _commands(farm: Farm, clips: Path, outputs: Path) -> list[str]:
-    """Return what was done since, as it would be typed."""
+def _script(scratch: Path, clip_commands: "Sequence[Sequence[str]]") -> list[str]:
+    """Return what was run, as lines for a shell, with paths from the scratch folder."""
     from nommerctl.wiring.process import executable
 
-    nommerctl = shlex.join([executable(), "--state-dir", str(farm.state_dir)])
+    ffmpeg = clip_commands[0][0]
+    nommerctl = "nommerctl --state-dir state"
     return [
-        f"{nommerctl} submit {shlex.quote(str(clips))}/*.mov --dest {shlex.quote(str(outputs))}/ --preset {PRESET}",
+        f"cd {shlex.quote(str(scratch))}",
+        f"PATH={shlex.quote(str(Path(executable()).parent))}:$PATH",
+        f"ffmpeg={shlex.quote(ffmpeg)}",
+        *(f'"$ffmpeg" {shlex.join(_from(scratch, argv[1:]))}' for argv in clip_commands),
+        f"{nommerctl} submit clips/*.mov --dest outputs/ --preset {PRESET}",
         f"{nommerctl} scale",
         f"{nommerctl} refresh",
         f"{nommerctl} list",
     ]
 
 
-def _report(jobs: "Sequence[EncodingJob]", commands: "Sequence[str]") -> str:
+def _from(scratch: Path, words: "Sequence[str]") -> list[str]:
+    return [word.removeprefix(f"{scratch}/") for word in words]
+
+
+def _report(jobs: "Sequence[EncodingJob]", script: "Sequence[str]") -> str:
     done = [job.dest for job in jobs if job.state is JobState.FINISHED]
-    parts = ["Verified outputs:", *(f"  {path}" for path in done), "", "What was run, to go on by hand:"]
-    return "\n".join([*parts, *(f"  {command}" for command in commands), ""])
+    parts = ["What was run, to go on by hand:", *(f"  {line}" for line in script), ""]
+    return "\n".join([*parts, "Verified outputs:", *(f"  {path}" for path in done), ""])
 
 
 def _document(jobs: "Sequence[EncodingJob]") -> str:

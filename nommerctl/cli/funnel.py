@@ -7,20 +7,19 @@ from pathlib import Path
 
 import typer
 
+from nommerctl.adapters.os_errors import translated
 from nommerctl.cli.app import build
-from nommerctl.cli.context import silence_output, terminal
-from nommerctl.errors import AlreadyRunningError, ExitCode, NommerctlError, UsageError
+from nommerctl.cli.context import complain, emit, flush_output, ready_streams, silence_output, terminal, unwritten
+from nommerctl.errors import AlreadyRunningError, ExitCode, NommerctlError, OutputError, UsageError
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (by default that of this process) and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    ready_streams()
     try:
         code = typer.main.get_command(build()).main(given, prog_name="nommerctl", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence_output()
-        return int(ExitCode.DONE)
+        flush_output()
     except (KeyboardInterrupt, typer.Abort):
         return int(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - everything that fails ends here
@@ -33,17 +32,18 @@ def _report(error: NommerctlError, *, as_json: bool) -> int:
 
     if isinstance(error, AlreadyRunningError) and not as_json and not terminal().attended:
         return int(error.code)
-    try:
-        if as_json:
-            typer.echo(error_json(error), nl=False)
-        typer.echo(error_line(error), err=True, nl=False)
-    except BrokenPipeError:
-        silence_output()
+    if as_json and not isinstance(error, OutputError):
+        try:
+            emit(error_json(error))
+            flush_output()
+        except (OutputError, typer.Exit):
+            pass  # what went wrong is still said below, and by the exit code
+    complain(error_line(error))
     return int(error.code)
 
 
 def _as_ours(error: Exception) -> NommerctlError:
-    """Return an error of ours as it is, one of the command line's as a UsageError, any other as a bug."""
+    """Return an error of ours as it is, the command line's and the system's in our words, any other as a bug."""
     if isinstance(error, NommerctlError):
         return error
     words = getattr(error, "format_message", None)
@@ -51,6 +51,11 @@ def _as_ours(error: Exception) -> NommerctlError:
         context = getattr(error, "ctx", None)
         hint = f"; see '{context.command_path} --help'" if context is not None else ""
         return UsageError(f"{words().strip().rstrip('.')}{hint}")
+    if isinstance(error, OSError):
+        if error.filename is None:  # a write: Typer's own, of a help text
+            silence_output()
+            return unwritten(error)
+        return translated(error, f"'{error.filename}' cannot be used")
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
     return NommerctlError(f"a bug in nommerctl, please report it: {error!r} at {place}")

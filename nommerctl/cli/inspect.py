@@ -4,15 +4,19 @@ from typing import Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, open_farm, terminal
+from nommerctl.cli.context import emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Json
 from nommerctl.domain.job import JobState
+from nommerctl.domain.times import age, seconds_between
 
 
 def list_jobs(
     ctx: typer.Context,
     state: Annotated[
-        list[JobState] | None, typer.Option("--state", help="Only jobs in this state; may be given again.")
+        list[JobState] | None,
+        typer.Option(
+            "--state", metavar="STATE", case_sensitive=False, help="Only jobs in this state; may be given again."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -30,6 +34,10 @@ def list_jobs(
     as_of = cache.status().refreshed
     now = farm.clock()
     where = terminal()
+    if as_of is not None and not where.is_terminal and seconds_between(as_of, now) > farm.settings.cache.max_age:
+        narrate(
+            f"nommerctl: the cache is {age(seconds_between(as_of, now))} old: 'nommerctl refresh' brings it up to date"
+        )
     from nommerctl.render import jobs as render
 
     if json:
@@ -37,7 +45,7 @@ def list_jobs(
     elif where.is_terminal:
         emit(render.jobs_table(jobs, now=now, width=where.width, color=where.color, as_of=as_of))
     else:
-        emit(render.jobs_tsv(jobs, now))
+        emit(render.jobs_tsv(jobs, now=now, as_of=as_of))
 
 
 def show(

@@ -55,7 +55,7 @@ def submit(
     farm = open_farm(ctx)
     if wait:
         farm.worker_flags = ("--heartbeat", "1")
-    jobs = submit_jobs(
+    asked, jobs = submit_jobs(
         farm,
         Submission(
             sources=tuple(sources),
@@ -67,6 +67,9 @@ def submit(
             notify_url=notify_url,
         ),
     )
+    for wanted, job in zip(asked, jobs, strict=True):
+        if (wanted.source, wanted.dest, wanted.options) != (job.source, job.dest, job.options):
+            narrate(f"nommerctl: job {job.id[:12]} was submitted before, for something else: it stays as it is")
     if wait:
         from nommerctl.cli.live import wait_for
 
@@ -86,7 +89,7 @@ def show_jobs(farm: "Farm", jobs: "list[EncodingJob]", *, json: bool, command: s
     elif where.is_terminal:
         emit(jobs_table(jobs, now=now, width=where.width, color=where.color, as_of=now))
     else:
-        emit(jobs_tsv(jobs, now))
+        emit(jobs_tsv(jobs, now=now, as_of=now))
 
 
 def code_for(jobs: "list[EncodingJob]") -> int:
@@ -156,11 +159,12 @@ def dead_list(ctx: typer.Context, json: Json = False) -> None:
 
 
 def dead_retry(ctx: typer.Context) -> None:
-    """Put them back into the queue."""
+    """Put dead messages back into the queue."""
+    from nommerctl.domain.text import counted
     from nommerctl.wiring.farm import NEW_JOBS
 
     farm = open_farm(ctx)
     queue = farm.queue(NEW_JOBS)
     messages = queue.dead()
     queue.revive(messages)
-    narrate(f"{len(messages)} messages put back")
+    emit(f"{counted(len(messages), 'message')} put back")

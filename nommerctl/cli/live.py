@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Self
 
 from nommerctl.cli.context import narrate
 from nommerctl.domain.job import EncodingJob
-from nommerctl.errors import AlreadyRunningError
+from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.progress import TaskID
 
     from nommerctl.wiring.farm import Farm
 
@@ -23,35 +25,53 @@ PASSES_EVERY = 1.0
 def wait_for(farm: "Farm", ids: "Sequence[str]") -> list[EncodingJob]:
     """Refresh and scale until all jobs are finished; return them as they then stand.
 
-    On a terminal each job has a bar, elsewhere each change of state is a line on standard error. Ctrl-C ends the
-    waiting only: the jobs go on.
+    On a terminal each job has a bar, elsewhere each change of state is a line on standard error.
+
+    Raises:
+        InterruptedPassError: Ctrl-C. It ends the waiting only: the jobs go on.
     """
-    with ExitStack() as stack:
-        view = _view(stack)
-        next_round = 0.0
-        while True:
-            if time.monotonic() >= next_round:
-                _make_passes(farm)
-                next_round = time.monotonic() + PASSES_EVERY
-            jobs = farm.store.get(ids)
-            current = [jobs[job_id] for job_id in ids if job_id in jobs]
-            view.update(current)
-            if all(job.finished for job in current):
-                break
-            time.sleep(LOOK)
-    _make_passes(farm)
-    return current
+    try:
+        with ExitStack() as stack:
+            return _wait(farm, ids, _view(stack))
+    except (KeyboardInterrupt, InterruptedPassError, TerminatedPassError) as error:
+        ended = type(error) if isinstance(error, TerminatedPassError) else InterruptedPassError
+        msg = "no longer waiting; the jobs go on in the background: see `nommerctl list`, or `nommerctl cancel` them"
+        raise ended(msg) from None
 
 
-def _make_passes(farm: "Farm") -> None:
-    """Make a round; what another process is making at the moment is left to it."""
+def _wait(farm: "Farm", ids: "Sequence[str]", view: "Lines | Bars") -> list[EncodingJob]:
+    held = ""
+    next_round = 0.0
+    while True:
+        if time.monotonic() >= next_round:
+            held = _make_passes(farm, held)
+            next_round = time.monotonic() + PASSES_EVERY
+        jobs = farm.store.get(ids)
+        current = [jobs[job_id] for job_id in ids if job_id in jobs]
+        view.update(current)
+        if all(job.finished for job in current):
+            _make_passes(farm, held)
+            return current
+        time.sleep(LOOK)
+
+
+def _make_passes(farm: "Farm", held_before: str) -> str:
+    """Make a round; what another process is making at the moment is left to it.
+
+    Return what keeps scale from launching, after saying so if that is new: somebody waits for it.
+    """
     from nommerctl.wiring.running import REFRESH, SCALE, run_pass
 
+    held = held_before
     for each in (REFRESH, SCALE):
         with suppress(AlreadyRunningError):
             outcome = run_pass(farm, each)
             if outcome.ended_by is not None:
                 raise outcome.ended_by
+            held = "; ".join(each.reason for each in outcome.held)
+    if held and held != held_before:
+        narrate(f"waiting: {held}")
+    return held
 
 
 def _view(stack: ExitStack) -> "Lines | Bars":
@@ -89,7 +109,7 @@ class Bars:
             TextColumn("{task.fields[pace]}", markup=False),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), expand=True)
-        self._tasks: dict[str, object] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -108,4 +128,4 @@ class Bars:
             fields = bar_fields(job)
             if job.id not in self._tasks:
                 self._tasks[job.id] = self._progress.add_task("", total=1.0, **fields)
-            self._progress.update(self._tasks[job.id], completed=fields["fraction"], **fields)  # type: ignore[arg-type]
+            self._progress.update(self._tasks[job.id], completed=fields["fraction"], **fields)

@@ -1,14 +1,31 @@
 """Options that several commands share."""
 
+import math
 from typing import Annotated, TypeAlias
 
 import typer
 
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and why; change nothing.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def _finite(seconds: float | None) -> float | None:
+    """Refuse what Python reads as a number and no clock reaches: nan and inf."""
+    if seconds is not None and not math.isfinite(seconds):
+        msg = f"{seconds} is no number of seconds"
+        raise typer.BadParameter(msg)
+    return seconds
+
+
 TimeLimit: TypeAlias = Annotated[
     float | None,
-    typer.Option("--time-limit", min=0.1, metavar="SECONDS", help="End after so long (default: farm.time_limit)."),
+    typer.Option(
+        "--time-limit",
+        min=0.1,
+        callback=_finite,
+        metavar="SECONDS",
+        help="End after so long (default: farm.time_limit).",
+    ),
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what failed, as cron should.")]
 Detailed: TypeAlias = Annotated[

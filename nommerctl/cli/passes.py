@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, narrate, open_farm, terminal
+from nommerctl.cli.context import complain, emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Detailed, DryRun, Json, Quiet, TimeLimit
 from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
 
@@ -136,9 +136,9 @@ def worker(
     from nommerctl.wiring.working import run_worker
 
     farm = open_farm(ctx)
-    taken = run_worker(farm, slots=slots, idle_exit=idle_exit, heartbeat=heartbeat, once=once, node=node, lock=lock)
-    if terminal().is_terminal:
-        narrate(f"{taken} jobs begun")
+    raise typer.Exit(
+        run_worker(farm, slots=slots, idle_exit=idle_exit, heartbeat=heartbeat, once=once, node=node, lock=lock)
+    )
 
 
 def _run(
@@ -185,7 +185,7 @@ def _show(outcome: "Outcome", *, quiet: bool) -> None:
     elif outcome.eventful or outcome.dry_run or where.is_terminal:
         emit(outcome_text(outcome, color=where.color))
     if outcome.ended_by is not None:
-        typer.echo(error_line(outcome.ended_by), err=True, nl=False)
+        complain(error_line(outcome.ended_by))
 
 
 def _document(outcomes: "Sequence[Outcome]", *, as_one: bool) -> str:

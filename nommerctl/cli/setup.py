@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, invocation, narrate, open_farm, terminal
+from nommerctl.cli.context import emit, invocation, open_farm, terminal
 from nommerctl.cli.options import Json
+from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
 
 
@@ -71,7 +72,7 @@ def config_generate(
     except OSError as error:
         msg = f"'{output}' cannot be written: {error.strerror}"
         raise UsageError(msg) from error
-    narrate(f"'{output}' written")
+    emit(f"'{shown(str(output))}' written")
 
 
 def config_validate(ctx: typer.Context) -> None:
@@ -79,7 +80,7 @@ def config_validate(ctx: typer.Context) -> None:
     from nommerctl.wiring.farm import load
 
     loaded = load(invocation(ctx))
-    narrate(f"the settings are valid ({loaded.file or 'no settings file'})")
+    emit(f"the settings are valid ({shown(str(loaded.file)) if loaded.file else 'no settings file'})")
 
 
 def config_show(ctx: typer.Context, json: Json = False) -> None:

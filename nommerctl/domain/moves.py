@@ -19,12 +19,15 @@ from nommerctl.domain.job import (
     Media,
     Progress,
 )
+from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, age, micros, seconds_between
 from nommerctl.errors import IllegalMoveError, LeaseLostError
 
 DETAILS_BYTES = 4096
 LOG_BYTES = 4096
 HISTORY_ENTRIES = 50
+UNTOLD_ENTRIES = 150
+"""How many entries more a history keeps for a listener that does not answer."""
 
 
 class Mover(StrEnum):
@@ -76,8 +79,13 @@ class AbandonAfter(Struct, frozen=True):
 
 
 def _tail(text: str, limit: int) -> str:
-    """Keep the end of a text within a number of UTF-8 bytes."""
-    return text.encode(errors="replace")[-limit:].decode(errors="ignore")
+    """Keep the end of a text within a number of UTF-8 bytes, from the beginning of a line if it has several."""
+    data = text.encode(errors="replace")
+    if len(data) <= limit:
+        return text
+    cut = data[-limit:].decode(errors="ignore")
+    _, newline, lines = cut.partition("\n")
+    return lines if newline and lines else cut
 
 
 def _changed(job: EncodingJob, to: JobState, by: Mover, *, who: str, now: Instant, details: str | None) -> EncodingJob:
@@ -88,9 +96,17 @@ def _changed(job: EncodingJob, to: JobState, by: Mover, *, who: str, now: Instan
         details = _tail(details, DETAILS_BYTES)
     seq = job.history[-1].seq + 1 if job.history else 1
     entry = HistoryEntry(seq=seq, state=to, at=now, by=who, details=details)
-    return structs.replace(
-        job, state=to, changed=now, details=details, history=(*job.history, entry)[-HISTORY_ENTRIES:]
-    )
+    return structs.replace(job, state=to, changed=now, details=details, history=_kept(job, entry))
+
+
+def _kept(job: EncodingJob, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
+    """The history with one entry more: the last ones, and older ones for as long as they have not been told."""
+    history = (*job.history, entry)
+    last = history[-HISTORY_ENTRIES:]
+    if job.notify_url is None:
+        return last
+    untold = tuple(each for each in history[:-HISTORY_ENTRIES] if each.seq > job.told)
+    return (*untold[-UNTOLD_ENTRIES:], *last)
 
 
 def submitted(job: EncodingJob, *, by: str) -> EncodingJob:
@@ -115,7 +131,8 @@ def _exhausted(job: EncodingJob, limits: AttemptLimits) -> bool:
 
 def _given_up(job: EncodingJob, by: Mover, *, who: str, now: Instant) -> EncodingJob:
     failures = job.attempt - job.interruptions
-    details = f"given up after {failures} attempts: the worker of the last one ({job.node}) vanished in {job.state}"
+    tried = counted(failures, "attempt")
+    details = f"given up after {tried}: the worker of the last one ({job.node}) vanished in {job.state}"
     return structs.replace(_changed(job, JobState.ERROR, by, who=who, now=now, details=details), lease=None)
 
 
@@ -187,7 +204,7 @@ def handed_back(job: EncodingJob, *, lease_id: str, now: Instant, limits: Attemp
     lease = _held(job, lease_id)
     interruptions = job.interruptions + 1
     if interruptions > limits.max_interruptions:
-        details = f"given up after {interruptions} interruptions, the last one: {why}"
+        details = f"given up after {counted(interruptions, 'interruption')}, the last one: {why}"
         stopped = _changed(job, JobState.ERROR, Mover.HOLDER, who=lease.owner, now=now, details=details)
         return structs.replace(stopped, lease=None, interruptions=interruptions)
     back = _changed(job, JobState.PENDING, Mover.HOLDER, who=lease.owner, now=now, details=why)

@@ -108,6 +108,7 @@ def check_options(passes: tuple[EncodePass, ...]) -> None:
     if not 1 <= len(passes) <= MAX_PASSES:
         msg = f"an encode has one or {MAX_PASSES} passes, not {len(passes)}"
         raise UsageError(msg)
+    _check_pass_numbers(passes)
     for at, one in enumerate(passes):
         path = f"options[{at}]"
         for index, option in enumerate(named(one.infile_options)):
@@ -117,6 +118,18 @@ def check_options(passes: tuple[EncodePass, ...]) -> None:
         for index, option in enumerate(named(one.outfile_options)):
             known = _Known(allowed.OUTPUT_FLAGS, allowed.OUTPUT_VALUES, muxers)
             _check(option, known, f"{path}.outfile_options[{index}]")
+
+
+def _check_pass_numbers(passes: tuple[EncodePass, ...]) -> None:
+    """UsageError unless the option `pass` says of each pass which it is: 1 and 2 of two, and of one nothing."""
+    for at, one in enumerate(passes):
+        numbers = {str(option.value) for option in named(one.outfile_options) if option.name == "pass"}
+        if len(passes) == 1 and numbers:
+            msg = "an encode of one pass must not have the option 'pass': give two passes, or leave it out"
+            raise UsageError(msg)
+        if not numbers <= {str(at + 1)}:
+            msg = f"options[{at}] is pass {at + 1}, and its option 'pass' says {', '.join(sorted(numbers))}"
+            raise UsageError(msg)
 
 
 class _Known(NamedTuple):

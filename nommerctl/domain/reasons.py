@@ -20,9 +20,11 @@ def waits_plainly(job: EncodingJob) -> bool:
     return job.state is JobState.PENDING and first_line(job.details) is None
 
 
-def reason(job: EncodingJob, now: Instant) -> str | None:
+def reason(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) -> str | None:
     """Why the job is where it is; None where nothing needs saying: it is FINISHED, or a worker has it in hand.
 
+    `as_of` is when the record was known to be right, `now` if it was just read: a lease that has ended since may have
+    been renewed since, so nothing is said of it.
     The text may come from outside (details of a failure): it is not fit for a terminal as it is.
     """
     if job.state is JobState.FINISHED:
@@ -33,7 +35,7 @@ def reason(job: EncodingJob, now: Instant) -> str | None:
         if waits_plainly(job):
             return f"waiting for a worker for {age(seconds_between(job.changed, now))}"
         return f"handed back, waits again: {first_line(job.details)}"
-    if lease_live(job, now):
+    if lease_live(job, now if as_of is None else as_of):
         return None
     return "its worker is gone: waits to be taken over"
 

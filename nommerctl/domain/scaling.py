@@ -14,12 +14,14 @@ from nommerctl.domain.fleet import Depth, Launch, Node
 from nommerctl.domain.job import UNFINISHED, JobState
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.reasons import NodeCondition, node_condition
+from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, age, seconds_between
 
 
 class FarmView(Struct, frozen=True, kw_only=True):
     """What scale has read: cached jobs by state, the queues' depths, nodes, and an order not yet answered.
 
+    `generation` is the ledger's, read before the nodes: an order under it is void if another was settled since.
     `cache_age` is the seconds since the last refresh, None if there never was one; `cache_max_age` what is allowed.
     """
 
@@ -28,6 +30,7 @@ class FarmView(Struct, frozen=True, kw_only=True):
     changes: Depth
     nodes: tuple[Node, ...]
     unsettled: Launch | None
+    generation: int
     cache_age: float | None
     cache_max_age: float
 
@@ -95,17 +98,13 @@ def overflow(demand: int, slots: int, settings: ScaleSettings) -> tuple[int, str
     """
     over = demand - slots
     if over <= 0:
-        return 0, f"{_counted(demand, 'job')} in {_counted(slots, 'slot')}" if demand else "no jobs"
+        return 0, f"{counted(demand, 'job')} in {counted(slots, 'slot')}" if demand else "no jobs"
     if slots and over < settings.overflow_threshold:
         few = f"fewer than overflow_threshold = {settings.overflow_threshold}"
-        return 0, f"{_counted(demand, 'job')} for {_counted(slots, 'slot')}: the {over} left over are {few}"
+        return 0, f"{counted(demand, 'job')} for {counted(slots, 'slot')}: the {over} left over are {few}"
     return -(
         -over // settings.jobs_per_node
-    ), f"{_counted(demand, 'job')} for {_counted(slots, 'slot')}: {over} left over"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    ), f"{counted(demand, 'job')} for {counted(slots, 'slot')}: {over} left over"
 
 
 def _policy(policy: Policy) -> Callable[[int, int, ScaleSettings], tuple[int, str]]:

@@ -95,3 +95,8 @@ def _escape(character: str) -> str:
     if point <= 0xFF:  # noqa: PLR2004 - as Python writes it: two digits, four, eight
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"  # noqa: PLR2004 - likewise
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words: `1 job`, `2 jobs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

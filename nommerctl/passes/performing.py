@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
-from nommerctl.errors import ConflictError, IllegalMoveError, TransferError
-from nommerctl.ports import Effect, FarmWrites
+from nommerctl.errors import ConflictError, IllegalMoveError, NommerctlError, TransferError, UnansweredError
+from nommerctl.ports import Chain, Effect, FarmWrites
 
 PARALLEL = 8
 """How many groups of effects run side by side."""
@@ -23,17 +23,21 @@ class Doer:
 
     def __call__(self, change: Change, effect: Effect) -> bool:
         """Do one effect; note it as changed, failed or held."""
+        return self._tried(change, effect) is None
+
+    def _tried(self, change: Change, effect: Effect) -> NommerctlError | None:
+        """Do one effect, note it, and return what kept it from being done."""
         self.heed()
         try:
             effect(self._writes)
         except TransferError as error:
             self._failed.append(Failure(change.action, change.target, str(error)))
-            return False
+            return error
         except (IllegalMoveError, ConflictError) as error:
             self._held.append(Held("changed meanwhile", str(error)))
-            return False
+            return error
         self._changed.append(change)
-        return True
+        return None
 
     def note(self, change: Change) -> None:
         """Note what has come about."""
@@ -44,17 +48,18 @@ class Doer:
         self.heed()
         effect(self._writes)
 
-    def together(self, groups: Sequence[Sequence[tuple[Change, Effect]]]) -> None:
-        """Do groups of effects on threads, each group in order until one of its effects fails."""
+    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
+        """Do groups of chains on threads, until nobody answers a group."""
         if not groups:
             return
         with ThreadPoolExecutor(max_workers=min(PARALLEL, len(groups)), thread_name_prefix="effects") as threads:
-            for done in [threads.submit(self._in_order, group) for group in groups]:
+            for done in [threads.submit(self._one_by_one, group) for group in groups]:
                 done.result()
 
-    def _in_order(self, group: Sequence[tuple[Change, Effect]]) -> None:
-        for change, effect in group:
-            if not self(change, effect):
+    def _one_by_one(self, group: Sequence[Chain]) -> None:
+        for chain in group:
+            tried = (self._tried(change, effect) for change, effect in chain)
+            if isinstance(next((error for error in tried if error), None), UnansweredError):
                 return
 
     def outcome(
@@ -96,11 +101,10 @@ class Rehearsal:
     def quietly(self, effect: Effect) -> None:
         """Nothing: nobody would be told of it."""
 
-    def together(self, groups: Sequence[Sequence[tuple[Change, Effect]]]) -> None:
+    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
         """Note all effects of all groups, in order."""
-        for group in groups:
-            for change, effect in group:
-                self(change, effect)
+        for change, effect in (step for group in groups for chain in group for step in chain):
+            self(change, effect)
 
     def outcome(
         self,

@@ -9,6 +9,7 @@ from itertools import islice
 from nommerctl.domain.config import CacheSettings, UpkeepSettings
 from nommerctl.domain.job import FINISHED_STATES, EncodingJob, JobState
 from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, micros
 from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
 
@@ -23,8 +24,9 @@ def prune(
     now = clock()
     _uncache(reads, perform, before=now - micros(cache_settings.keep_finished))
     for batch in _batches(reads.store.finished_before(now - micros(upkeep.retention))):
-        reason = "archived, finished longer ago than upkeep.retention"
-        perform(Change("remove", f"{len(batch)} jobs", reason if upkeep.archive else reason[10:]), _remove(batch))
+        why = "finished longer ago than upkeep.retention"
+        reason = f"archived, {why}" if upkeep.archive else why
+        perform(Change("remove", counted(len(batch), "job"), reason), _remove(batch))
     return perform.outcome("prune")
 
 
@@ -37,7 +39,7 @@ def _uncache(reads: FarmReads, perform: Performer, *, before: Instant) -> None:
         if job.changed < before and not job.open
     ]
     if done:
-        change = Change("uncache", f"{len(done)} jobs", "finished longer ago than cache.keep_finished")
+        change = Change("uncache", counted(len(done), "job"), "finished longer ago than cache.keep_finished")
         perform(change, lambda writes: writes.cache.remove_jobs(done))
 
 

@@ -4,6 +4,7 @@ Media-nommer's `refresh_jobs_with_state_changes`, `load_recent_jobs_at_startup` 
 """
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -13,6 +14,9 @@ from nommerctl.domain.moves import claimable, requeued, told
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.times import Instant, micros
 from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, News, Performer
+
+TURN = 60.0
+"""Seconds after which telling begins with another host."""
 
 BATCH = 500
 """Jobs read from the store, and committed to the cache, at a time."""
@@ -33,9 +37,9 @@ def refresh(
     due = resync_reason(reads, upkeep, clock(), rebuild=rebuild)
     if due is not None:
         facts |= resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=due)
-    tell(reads, perform)
-    ended = clock()
-    perform.quietly(lambda writes: writes.cache.set_status(lambda status: structs.replace(status, refreshed=ended)))
+    learnt = clock()  # before telling: listeners that hang must not make the cache look old
+    perform.quietly(lambda writes: writes.cache.set_status(lambda status: structs.replace(status, refreshed=learnt)))
+    tell(reads, perform, turn=learnt // micros(TURN))
     return perform.outcome("refresh", facts=facts)
 
 
@@ -127,20 +131,24 @@ def _requeue(job: EncodingJob, now: Instant) -> Effect:
     return effect
 
 
-def tell(reads: FarmReads, perform: Performer) -> None:
-    """Deliver what is untold, in order for each job and each listener; listeners side by side.
+def tell(reads: FarmReads, perform: Performer, *, turn: int) -> None:
+    """Deliver what is untold: in order for each job, one after the other to each host, hosts side by side.
 
-    What a listener does not take stays untold: its later changes wait for it, and the next pass tries again.
+    What a listener does not take stays untold, with all later changes of its job, and the next pass tries again. Each
+    `turn` begins with another host, so that some that hang do not keep the others waiting for ever.
     """
-    listeners: dict[str, list[tuple[Change, Effect]]] = {}
+    hosts: dict[str, list[list[tuple[Change, Effect]]]] = {}
+    ids = []
     for job in reads.store.untold():
-        for entry in job.untold:
-            change = Change("tell", job.id, entry.state.value)
-            listeners.setdefault(str(job.notify_url), []).append((change, _tell(job, entry)))
-    if listeners:
-        perform.together(list(listeners.values()))
-        ids = [change.target for group in listeners.values() for change, _ in group]
-        perform.quietly(lambda writes: writes.cache.update_jobs(writes.store.get(dict.fromkeys(ids)).values()))
+        ids.append(job.id)
+        chain = [(Change("tell", job.id, entry.state.value), _tell(job, entry)) for entry in job.untold]
+        hosts.setdefault(urlsplit(str(job.notify_url)).netloc, []).append(chain)
+    if not hosts:
+        return
+    groups = list(hosts.values())
+    first = turn % len(groups)
+    perform.together([*groups[first:], *groups[:first]])
+    perform.quietly(lambda writes: writes.cache.update_jobs(writes.store.get(ids).values()))
 
 
 def _tell(job: EncodingJob, entry: HistoryEntry) -> Effect:

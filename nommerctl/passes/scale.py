@@ -12,6 +12,7 @@ from nommerctl.domain.fleet import Launch, Node, joined
 from nommerctl.domain.job import UNFINISHED, JobState
 from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
+from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, seconds_between
 from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
 
@@ -32,7 +33,7 @@ def scale(
     now = clock()
     view = look(reads, cache_settings, now)
     plan = decide(view, settings, now)
-    _apply(reads, perform, plan, slots=settings.jobs_per_node, now=now, new_token=new_token)
+    _apply(reads, perform, plan, generation=view.generation, slots=settings.jobs_per_node, now=now, new_token=new_token)
     decision = _decision(plan, view, settings, now)
     if decision.launch or decision.end:
         perform.quietly(lambda writes: writes.ledger.decide(decision))
@@ -41,6 +42,7 @@ def scale(
 
 def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmView:
     """Read all that a decision needs."""
+    generation = reads.ledger.generation()  # first: what is settled from here on makes our own order void
     unsettled = reads.ledger.unsettled()
     refreshed = reads.cache.status().refreshed
     return FarmView(
@@ -49,6 +51,7 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         changes=reads.changes.depth(),
         nodes=nodes(reads),
         unsettled=unsettled,
+        generation=generation,
         cache_age=None if refreshed is None else max(seconds_between(refreshed, now), 0.0),
         cache_max_age=cache_settings.max_age,
     )
@@ -65,6 +68,7 @@ def _apply(
     perform: Performer,
     plan: ScalePlan,
     *,
+    generation: int,
     slots: int,
     now: Instant,
     new_token: Callable[[], str],
@@ -80,14 +84,13 @@ def _apply(
         token = new_token()
         order = Launch(
             token=token,
-            generation=reads.ledger.generation(),
+            generation=generation,
             count=plan.launch,
             slots=slots,
             ordered=now,
             request=reads.fleet.request(token=token, count=plan.launch, slots=slots),
         )
-        noun = "node" if plan.launch == 1 else "nodes"
-        perform(Change("launch", f"{plan.launch} {noun}", plan.reasons[0]), lambda writes: launch(writes, order))
+        perform(Change("launch", counted(plan.launch, "node"), plan.reasons[0]), lambda writes: launch(writes, order))
     if plan.resync:
         perform.quietly(
             lambda writes: writes.cache.set_status(lambda status: structs.replace(status, resync_wanted=True))

@@ -1,4 +1,4 @@
-"""A job as other programs get it: the keys of interfaces `list` and `show`, with times in RFC 3339 and ids whole."""
+"""A job as other programs get it from `list` and `show`: times in RFC 3339, ids whole."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ KEYS = (
 """What `list` says of a job, in this order, in JSON and in TSV."""
 
 
-def job_record(job: EncodingJob, now: Instant) -> dict[str, str | int | float | None]:
+def job_record(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) -> dict[str, str | int | float | None]:
     """Return what KEYS name: `progress` is a fraction of 1, `eta_s` seconds, both None while they are not known."""
     return {
         "id": job.id,
@@ -41,7 +41,7 @@ def job_record(job: EncodingJob, now: Instant) -> dict[str, str | int | float | 
         "created": rfc3339(job.created),
         "changed": rfc3339(job.changed),
         "details": job.details,
-        "reason": reason(job, now),
+        "reason": reason(job, now, as_of=as_of),
     }
 
 

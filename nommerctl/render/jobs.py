@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from nommerctl.domain.job import EncodingJob, JobState
 from nommerctl.domain.reasons import reason, waits_plainly
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.job_record import KEYS, job_record
 from nommerctl.render.json_text import json_document
@@ -40,13 +40,13 @@ def jobs_table(jobs: Sequence[EncodingJob], *, now: Instant, width: int, color: 
     `as_of` is when the cache was last refreshed, None if it never was, `now` if the jobs were read this moment.
     """
     length = unambiguous_length(job.id for job in jobs)
-    rows = [_row(job, now, length) for job in jobs]
+    rows = [_row(job, length, now=now, as_of=as_of) for job in jobs]
     return table(COLUMNS, rows, _counted(jobs) + _cache_age(as_of, now), width=width, color=color)
 
 
-def jobs_tsv(jobs: Iterable[EncodingJob], now: Instant) -> str:
+def jobs_tsv(jobs: Iterable[EncodingJob], *, now: Instant, as_of: Instant | None) -> str:
     """Return a header of job_record's keys and a line for each job."""
-    return tsv(KEYS, (tuple(job_record(job, now).values()) for job in jobs))
+    return tsv(KEYS, (tuple(job_record(job, now, as_of=as_of).values()) for job in jobs))
 
 
 def jobs_json(jobs: Iterable[EncodingJob], *, command: str, as_of: Instant | None, now: Instant) -> str:
@@ -54,7 +54,7 @@ def jobs_json(jobs: Iterable[EncodingJob], *, command: str, as_of: Instant | Non
     return json_document(
         command=command,
         as_of=None if as_of is None else rfc3339(as_of),
-        jobs=[job_record(job, now) for job in jobs],
+        jobs=[job_record(job, now, as_of=as_of) for job in jobs],
     )
 
 
@@ -68,11 +68,11 @@ def unambiguous_length(ids: Iterable[str]) -> int:
     return length
 
 
-def _row(job: EncodingJob, now: Instant, id_length: int) -> Row:
+def _row(job: EncodingJob, id_length: int, *, now: Instant, as_of: Instant | None) -> Row:
     progress = None if job.finished else job.progress
     speed = progress.speed if progress else None
     left = progress.eta_s if progress else None
-    why = None if waits_plainly(job) else reason(job, now)
+    why = None if waits_plainly(job) else reason(job, now, as_of=as_of)
     style = "red" if job.state is JobState.ERROR else QUIET
     return Row(
         cells=(
@@ -82,8 +82,8 @@ def _row(job: EncodingJob, now: Instant, id_length: int) -> Row:
             Span("" if progress is None else _bar(progress.fraction), STATE_STYLES[job.state]),
             Span("" if speed is None else f"{speed:.1f}x"),
             Span("" if left is None else age(left)),
-            Span(shown(job.source).removeprefix("file://")),
-            Span(shown(job.dest).removeprefix("file://")),
+            Span(shown(job.source)),
+            Span(shown(job.dest)),
             Span(shown(job.preset or "")),
             Span(shown(job.node or "")),
             Span(str(job.attempt) if job.attempt > 1 else ""),
@@ -109,7 +109,7 @@ def _counted(jobs: Sequence[EncodingJob]) -> str:
         return "no jobs"
     counts = Counter(job.state for job in jobs)
     parts = ", ".join(f"{counts[state]} {state.value}" for state in JobState if counts[state])
-    return f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}: {parts}"
+    return f"{counted(len(jobs), 'job')}: {parts}"
 
 
 def _cache_age(as_of: Instant | None, now: Instant) -> str:

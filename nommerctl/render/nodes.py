@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Node
 from nommerctl.domain.reasons import NodeCondition, node_condition
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.json_text import json_document
 from nommerctl.render.shorten import shorten_middle
@@ -95,4 +95,4 @@ def _counted(nodes: Sequence[Node], conditions: Sequence[NodeCondition]) -> str:
     parts = ", ".join(f"{counts[condition]} {condition.value}" for condition in NodeCondition if counts[condition])
     alive = [node for node in nodes if node.alive]
     busy, slots = sum(node.active for node in alive), sum(node.slots for node in alive)
-    return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}: {parts} · {busy} of {slots} slots busy"
+    return f"{counted(len(nodes), 'node')}: {parts} · {busy} of {slots} slots busy"

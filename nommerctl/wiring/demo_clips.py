@@ -28,7 +28,7 @@ def clip_commands(farm: Farm, folder: Path) -> list[tuple[list[str], Path]]:
 
 
 def _command(ffmpeg: str, picture: str, hertz: int, clip: Path) -> list[str]:
-    quiet = ["-hide_banner", "-nostdin", "-loglevel", "error"]
+    quiet = ["-v", "error", "-nostdin", "-y"]
     inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=frequency={hertz}:duration={SECONDS}"]
     coding = ["-t", str(SECONDS), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
     return [ffmpeg, *quiet, *inputs, *coding, str(clip)]

@@ -1,6 +1,8 @@
 """One farm and its adapters, each made when it is first asked for."""
 
 import functools
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from nommerctl.adapters.cached_jobs import CachedJobs
-from nommerctl.adapters.local.database import Database
+from nommerctl.adapters.local.database import Database, is_ours
 from nommerctl.adapters.local.fleet import LocalFleet, LocalFleetReads
 from nommerctl.adapters.local.job_store import SqliteJobReads, SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger, SqliteLedgerReads
@@ -19,6 +21,7 @@ from nommerctl.adapters.os_errors import translated
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain.options import Preset
 from nommerctl.domain.schedule import overdue, overdue_sentence
+from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.ports import Archive, FarmReads, FarmWrites, JobStore, Ledger, Queue, Storage
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
@@ -43,6 +46,9 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
 def load(invocation: Invocation) -> Loaded:
     """Load the settings for these flags."""
+    if invocation.state_dir == "" or process.environment().get("NOMMERCTL_STATE_DIR") == "":
+        msg = "--state-dir or NOMMERCTL_STATE_DIR is empty: name a folder, or leave it out"
+        raise SettingsError(msg)
     flags = {"farm.backend": invocation.backend, "farm.state_dir": invocation.state_dir}
     return load_settings(process.surroundings(), config_file=invocation.config, flags=flags)
 
@@ -75,19 +81,33 @@ class Farm:
         return self.state_dir / "logs"
 
     def prepare(self) -> None:
-        """Make the state folder and what belongs into it, for this user alone; PermissionDeniedError if that fails."""
+        """Make the state folder and what belongs into it, for this user alone.
+
+        Raises:
+            PermissionDeniedError: it cannot be made, or it is there and others could change what is in it.
+        """
         try:
             for folder in (self.state_dir, self.locks, self.workers, self.logs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_owner(self.state_dir.stat())
         except OSError as error:
-            what = f"the state folder '{self.state_dir}' cannot be made (--state-dir names another)"
+            what = f"the state folder '{self.state_dir}' cannot be used (--state-dir names another)"
             raise translated(error, what) from error
+
+    def _check_owner(self, found: os.stat_result) -> None:
+        if found.st_uid != os.geteuid():
+            msg = f"the state folder '{self.state_dir}' belongs to another user: run nommerctl as that one"
+            raise PermissionDeniedError(msg)
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            msg = f"others may write in the state folder '{self.state_dir}': use another, or chmod 700 it"
+            raise PermissionDeniedError(msg)
 
     # --- to look at, leaving no trace ---
 
     @functools.cached_property
     def _reading(self) -> ReadOnlyDatabase:
-        return ReadOnlyDatabase(self.state_dir / "farm.db", EMPTY_SCHEMA)
+        path = self.state_dir / "farm.db"
+        return ReadOnlyDatabase(path, EMPTY_SCHEMA, check=lambda connection: is_ours(connection, path))
 
     @functools.cached_property
     def cached_jobs(self) -> CachedJobs:

@@ -8,15 +8,16 @@ import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.job import EncodePass, EncodingJob
-from nommerctl.domain.options import parse_options
+from nommerctl.domain.options import encoders, parse_options
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
 from nommerctl.domain.uris import normalised
-from nommerctl.errors import AlreadyRunningError, UsageError
+from nommerctl.errors import AlreadyRunningError, EncodingError, UsageError
 from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.running import REFRESH, run_pass
+from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -31,18 +32,30 @@ class Submission(Struct, frozen=True, kw_only=True):
     notify_url: str | None = None
 
 
-def submit_jobs(farm: Farm, submission: Submission) -> list[EncodingJob]:
-    """Check everything, then store and queue the jobs; return them as they stand in the store.
+def submit_jobs(farm: Farm, submission: Submission) -> tuple[tuple[EncodingJob, ...], list[EncodingJob]]:
+    """Check everything, then store and queue the jobs; return them as asked for, and as they stand in the store.
+
+    The two differ where a job of the same client id was there before.
 
     Raises:
         UsageError: something about it cannot be used; nothing was stored.
     """
     now = farm.clock()
-    jobs = plan_jobs(_request(farm, submission), now=now, new_id=process.new_job_id)
+    request = _request(farm, submission)
+    jobs = plan_jobs(request, now=now, new_id=process.new_job_id)
     check_files(jobs, farm.storage, now=now, sleep=sleep)
+    _check_ffmpeg(farm, request)
     farm.prepare()
     _warm_cache(farm)
-    return store_jobs(jobs, farm.writes)
+    return jobs, store_jobs(jobs, farm.writes)
+
+
+def _check_ffmpeg(farm: Farm, request: Request) -> None:
+    """UsageError if no ffmpeg here can do it: the workers of this farm are on this machine."""
+    try:
+        find_ffmpeg(farm.settings.ffmpeg.path, encoders(request.options), process.search_path())
+    except EncodingError as error:
+        raise UsageError(str(error)) from error
 
 
 def _warm_cache(farm: Farm) -> None:

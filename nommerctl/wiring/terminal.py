@@ -12,7 +12,8 @@ from nommerctl.wiring import process
 class Terminal:
     """Standard output: a terminal or not, its width in cells, and whether to colour.
 
-    `attended` is whether any of the three streams is a terminal: a person may be there.
+    `attended` is whether a person may be there: any of the three streams is a terminal, or the environment names one,
+    as it does for a script that somebody started from a terminal and does not for cron and systemd.
     """
 
     is_terminal: bool
@@ -28,7 +29,7 @@ def find_terminal() -> Terminal:
         is_terminal=is_terminal,
         width=shutil.get_terminal_size((80, 24)).columns,
         color=colored(process.environment(), is_terminal=is_terminal),
-        attended=is_terminal or _is_terminal(sys.stdin) or _is_terminal(sys.stderr),
+        attended=_is_terminal(sys.stdin) or _is_terminal(sys.stderr) or is_terminal or "TERM" in process.environment(),
     )
 
 

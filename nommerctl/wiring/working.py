@@ -11,6 +11,7 @@ from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.adapters.local.worker_log import rotate
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import rfc3339
+from nommerctl.errors import ExitCode
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import CHANGES, NEW_JOBS, Farm
 from nommerctl.worker.attempt import WorkerPorts
@@ -27,8 +28,8 @@ def run_worker(
     once: bool = False,
     node: str | None = None,
     lock: int | None = None,
-) -> int:
-    """Work until there is no more to do, or SIGTERM or SIGINT; return how many jobs were begun.
+) -> ExitCode:
+    """Work until there is no more to do, or SIGTERM or SIGINT; return the exit code that says which.
 
     `node` and `lock` (a descriptor) are given to workers that scale starts: their folder is made and locked already.
     """
@@ -51,15 +52,19 @@ def run_worker(
         keep_nodes=farm.settings.scale.min_nodes,
     )
 
+    told = ExitCode.DONE
+
     def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
         worker.stop(f"the worker was told to end ({signal.Signals(number).name})")
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    taken = worker.run()
+    worker.run()
     home.clear()
     home.let_go()
-    return taken
+    return told
 
 
 def worker_ports(farm: Farm, node: str) -> WorkerPorts:

@@ -14,7 +14,7 @@ from nommerctl.domain.job import EncodingJob, JobState, Progress
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.times import micros
-from nommerctl.errors import AWAY, EncodingError, LeaseLostError, NommerctlError
+from nommerctl.errors import AWAY, EncodingError, LeaseLostError, NommerctlError, TransferError
 from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Work
 
 RETRY_PAUSE = 0.5
@@ -36,6 +36,22 @@ class WorkerPorts:
     clock: Clock
     new_lease_id: Callable[[], str]
     log: Callable[[str], None]
+
+    def announce(self, job_id: str) -> None:
+        """Say that a job changed. A message that cannot be sent ends no encode: the resync finds the change (I1)."""
+        try:
+            self.changes.send([job_id])
+        except AWAY as error:
+            self.log(f"{job_id[:12]} change not announced: {error}")
+
+
+def _stamp(source: Path) -> tuple[int, int, int] | None:
+    """What tells one version of a staged source from another; None once it is gone."""
+    try:
+        found = source.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class HandBackError(Exception):
@@ -158,7 +174,11 @@ class Attempt:
                 muxer=muxer_for(job.dest),
                 options=job.options,
             )
+            before = _stamp(source)
             done = nommer.encode(work, self)
+            if _stamp(source) != before:
+                msg = "the source changed while it was encoded: submit it again when it is complete"
+                raise TransferError(msg)
             self._advance(JobState.UPLOADING)
             output.place(self._check_lease)
             return done
@@ -179,7 +199,7 @@ class Attempt:
         now, until = self._ports.clock(), self._until()
         self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now))
         self._lease_until = until
-        self._announce()
+        self._ports.announce(self.job_id)
 
     def _check_lease(self) -> None:
         until = self._until()
@@ -188,7 +208,7 @@ class Attempt:
     def _conclude(self, move: Move) -> None:
         """Write the end, announce it, then settle the message: effect first, acknowledgement after (I4)."""
         job = self._write(move)
-        self._announce()
+        self._ports.announce(self.job_id)
         if job.finished:
             self._ports.new_jobs.delete([self._message])
         else:
@@ -201,13 +221,6 @@ class Attempt:
             self._ports.new_jobs.extend([self._message], 0)
         except AWAY as error:
             self._ports.log(f"{self.job_id[:12]} message left to its visibility: {error}")
-
-    def _announce(self) -> None:
-        """Say that the job changed. A message that cannot be sent ends no encode: the resync finds the change (I1)."""
-        try:
-            self._ports.changes.send([self.job_id])
-        except AWAY as error:
-            self._ports.log(f"{self.job_id[:12]} change not announced: {error}")
 
     def _until(self) -> int:
         return self._ports.clock() + micros(self._settings.lease)

@@ -11,6 +11,7 @@ from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, JobState, Lease, is_job_id
 from nommerctl.domain.moves import claimed, lease_live
+from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, micros, seconds_between
 from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.ports import Message
@@ -67,20 +68,20 @@ class Worker:
 
     def run(self) -> int:
         """Work; return how many jobs were begun."""
-        self._ports.log(f"worker {self._identity.node} starts with {self._slots} slots")
+        self._ports.log(f"worker {self._identity.node} starts with {counted(self._slots, 'slot')}")
         self._beat()
         next_beat = time.monotonic() + self._settings.heartbeat
         idle_since = time.monotonic()
         while self._stop_reason is None:
+            if time.monotonic() >= next_beat:  # first: a machine that slept has to learn what it lost meanwhile
+                self._beat()
+                next_beat = time.monotonic() + self._settings.heartbeat
             self._reap()
             found = self._fill()
             if self._active or found:
                 idle_since = time.monotonic()
             elif self._may_leave(time.monotonic() - idle_since):
                 break
-            if time.monotonic() >= next_beat:
-                self._beat()
-                next_beat = time.monotonic() + self._settings.heartbeat
             if not found:
                 self._wait(next_beat)
         self._leave()
@@ -149,9 +150,9 @@ class Worker:
         except IllegalMoveError:
             self._turn_away(message)
         else:
-            self._ports.changes.send([job.id])
+            self._ports.announce(job.id)
             if job.state is JobState.DOWNLOADING:
-                self._begin(job, message)
+                self._begin(job, message, lease.id)
             else:
                 self._ports.new_jobs.delete([message])
                 self._ports.log(f"{job.id[:12]} {job.state.value}: {job.details}")
@@ -166,16 +167,17 @@ class Worker:
         left = seconds_between(now, job.lease.until) if job.lease and lease_live(job, now) else 0.0
         self._ports.new_jobs.extend([message], max(left, 1.0))
 
-    def _begin(self, job: EncodingJob, message: Message) -> None:
+    def _begin(self, job: EncodingJob, message: Message, lease_id: str) -> None:
+        """Start an attempt. It goes by its lease: an earlier one at the same job may still be on its way out."""
         attempt = Attempt(
             job,
             message,
             ports=self._ports,
             settings=self._settings,
-            folder=self._identity.folder / job.id,
+            folder=self._identity.folder / lease_id,
         )
         thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{job.id[:12]}", daemon=True)
-        self._active[job.id] = (attempt, thread)
+        self._active[lease_id] = (attempt, thread)
         self._taken += 1
         self._ports.log(f"{job.id[:12]} attempt {job.attempt}: {job.source} > {job.dest}")
         thread.start()
@@ -185,10 +187,10 @@ class Worker:
         self._wake.set()
 
     def _reap(self) -> None:
-        for job_id, (attempt, thread) in list(self._active.items()):
+        for lease_id, (attempt, thread) in list(self._active.items()):
             if attempt.over.is_set():
                 thread.join()
-                del self._active[job_id]
+                del self._active[lease_id]
 
     # --- the node ---
 
@@ -202,7 +204,7 @@ class Worker:
             at=self._ports.clock(),
             slots=self._slots,
             active=len(self._active),
-            jobs=tuple(self._active),
+            jobs=tuple(attempt.job_id for attempt, _ in self._active.values()),
             host=self._identity.host,
             pid=self._identity.pid,
         )

@@ -240,3 +240,12 @@ def test_the_history_keeps_the_last_fifty_changes() -> None:
         job = cancel(retry(job))
 
     assert [entry.seq for entry in job.history] == list(range(15, 65))
+
+
+def test_history_entries_that_were_not_told_are_kept_beyond_the_last_fifty() -> None:
+    job = moves.submitted(make_job(notify_url="http://listener.example/"), by="me")
+    for _ in range(40):
+        job = moves.retried(moves.cancelled(job, now=START, by="me"), now=START, by="me")
+    assert [entry.seq for entry in job.untold] == list(range(1, 82))
+    told_of_all = moves.retried(moves.cancelled(moves.told(job, seq=81), now=START, by="me"), now=START, by="me")
+    assert len(told_of_all.history) == 50

@@ -188,7 +188,7 @@ class JobLife(RuleBasedStateMachine):
 
     @invariant()
     def the_history_is_short_and_in_order(self) -> None:
-        assert 1 <= len(self.job.history) <= 50
+        assert 1 <= len(self.job.history) <= 200
         for earlier, later in pairwise(self.job.history):
             assert later.seq == earlier.seq + 1
             assert any(earlier.state in move.origins and move.to is later.state for move in LEGAL_MOVES)

@@ -22,6 +22,7 @@ def view(pending: int = 0, **found: Any) -> FarmView:  # noqa: ANN401 - any fiel
         changes=Depth(),
         nodes=(),
         unsettled=None,
+        generation=0,
         cache_age=10.0,
         cache_max_age=900.0,
     )

@@ -1,12 +1,12 @@
-"""A real worker, on a real farm, that stops for ever when its job reaches a given state: there to be killed.
+"""A real worker, on a real farm, that waits when its job reaches a given state: to be killed there, or told to go on.
 
 Run as `python -m tests.end_to_end.paused_worker STATE`, with the farm in $NOMMERCTL_STATE_DIR. It is the product's own
-worker; only its storage, or its nommer, waits where it is told to, after saying so on standard output.
+worker; only its storage, or its nommer, waits where it is told to: it says so on standard output, and goes on when a
+line comes on standard input. In UPLOADING it waits just before the output is moved into place.
 """
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.adapters.local.node_home import NodeHome
-from nommerctl.domain.job import JobState
+from nommerctl.domain.job import JobState, Media, Progress
 from nommerctl.ports import Encoded, Output, Watch, Work
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports
@@ -23,9 +23,9 @@ from nommerctl.worker.worker import Identity, Worker
 NODE = "paused"
 
 
-def wait_to_be_killed() -> None:
+def wait_to_be_told() -> None:
     print("here", flush=True)  # noqa: T201 - the test waits for it
-    time.sleep(600)
+    sys.stdin.readline()
 
 
 @dataclass
@@ -34,11 +34,8 @@ class PausedOutput:
     path: Path
 
     def place(self, permit: Callable[[], None]) -> None:
-        def pause() -> None:
-            permit()
-            wait_to_be_killed()
-
-        self.output.place(pause)
+        wait_to_be_told()
+        self.output.place(permit)
 
     def discard(self) -> None:
         self.output.discard()
@@ -50,7 +47,7 @@ class PausedFiles(FileStorage):
 
     def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
         if self._state is JobState.DOWNLOADING:
-            wait_to_be_killed()
+            wait_to_be_told()
         return super().fetch(source, folder, keep_on)
 
     @contextmanager
@@ -60,10 +57,11 @@ class PausedFiles(FileStorage):
 
 
 class PausedNommer:
-    def encode(self, work: Work, watch: Watch) -> Encoded:  # noqa: ARG002 - it gets no further
+    def encode(self, work: Work, watch: Watch) -> Encoded:
         work.output.write_bytes(b"half an output")
-        wait_to_be_killed()
-        raise AssertionError
+        watch.report(Progress(fraction=0.5, fps=25.0, speed=1.5, eta_s=30.0))
+        wait_to_be_told()
+        return Encoded(media=Media(seconds=1.0), command="none", log="")
 
 
 def main() -> None:

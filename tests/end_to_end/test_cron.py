@@ -77,7 +77,7 @@ def test_the_example_crontab_works_as_it_stands_once_the_path_is_right(
 
     def round_by_round() -> bool:
         codes.update(cron.round())
-        return cli.states() == ["FINISHED"] * 3
+        return cli.listed_states() == ["FINISHED"] * 3
 
     eventually(round_by_round, within=60, every=0.5)
     # then all is done, every line worked, and nobody got mail
@@ -94,7 +94,7 @@ def test_the_printed_lines_name_everything_and_work(cli: Cli, clips: Clips, nomm
 
     def round_by_round() -> bool:
         assert cron.round() <= {0, 75}
-        return cli.states() == ["FINISHED"]
+        return cli.listed_states() == ["FINISHED"]
 
     eventually(round_by_round, within=60, every=0.5)
     assert cron.mail == []
@@ -106,20 +106,22 @@ def test_the_one_line_of_run_does_for_all(cli: Cli, clips: Clips, nommerctl: Pat
 
     def round_by_round() -> bool:
         assert cron.round() == {0}
-        return cli.states() == ["FINISHED"]
+        return cli.listed_states() == ["FINISHED"]
 
     eventually(round_by_round, within=60, every=0.5)
     assert cron.mail == []
 
 
-def test_a_pass_that_has_not_succeeded_for_three_intervals_is_named_by_every_command(cli: Cli) -> None:
-    # given a refresh that cron ran well, and that has failed since
-    cli.run("refresh", "--quiet")
-    record = cli.state_dir / "locks" / "refresh.json"
-    long_ago = record.read_text()
+def test_a_pass_that_has_not_succeeded_for_three_intervals_is_named_by_every_command(
+    cli: Cli, nommerctl: Path, tmp_path: Path
+) -> None:
+    # given a refresh that cron ran well, and has not run since
+    cron = Cron(f"* * * * * {nommerctl} --state-dir {cli.state_dir} refresh --quiet\n", home=tmp_path)
+    cron.round()
     assert cli.run("list").stderr == ""
+    record = cli.state_dir / "locks" / "refresh.json"
     an_hour = 3_600_000_000
-    record.write_text(re.sub(r"\d{16}", lambda found: str(int(found[0]) - an_hour), long_ago))
+    record.write_text(re.sub(r"\d{16}", lambda found: str(int(found[0]) - an_hour), record.read_text()))
     # then
     for look in (("list",), ("nodes",), ("scale", "--dry-run"), ("list", "--json")):
         said = cli.run(*look).stderr
@@ -127,3 +129,9 @@ def test_a_pass_that_has_not_succeeded_for_three_intervals_is_named_by_every_com
     # until it succeeds again
     cli.run("refresh", "--quiet")
     assert cli.run("list").stderr == ""
+
+
+def test_passes_made_by_hand_are_nobodys_promise(cli: Cli) -> None:
+    cli.run("refresh", env={"TERM": "xterm"})
+    record = (cli.state_dir / "locks" / "refresh.json").read_text()
+    assert "unattended_since" not in record

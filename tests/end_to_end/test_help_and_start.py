@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Cli, InProcessCli
+from tests.clips import Clips
 from tests.readme_reference import commands
 
 ROOT = Path(__file__).parents[2]
@@ -66,9 +68,12 @@ def test_the_demo_encodes_three_clips_and_says_how_to_go_on(cli: Cli, tmp_path: 
     outputs = sorted(scratch.glob("nommerctl-demo-*/outputs/*.mp4"))
     assert [path.name for path in outputs] == ["bars-web-480p.mp4", "pattern-web-480p.mp4", "zoom-web-480p.mp4"]
     assert all(str(path) in done.stdout for path in outputs)
-    listing = next(line for line in done.stdout.splitlines() if line.endswith(" list")).strip()
-    shown = subprocess.run(["/bin/sh", "-c", listing], capture_output=True, text=True, check=True).stdout
-    assert shown.count("FINISHED") == 3
+    # and what it printed can be run as it stands
+    script = re.findall(r"^  (\S.*)$", done.stdout.partition("Verified outputs")[0], flags=re.MULTILINE)
+    again = subprocess.run(["/bin/sh", "-ec", "\n".join(script)], capture_output=True, text=True, check=True)
+    assert again.stdout.count("FINISHED") == 3
+    assert again.stdout.count("PENDING") >= 3
+    cli.state_dir = next(scratch.glob("nommerctl-demo-*/state"))
 
 
 def test_the_demo_in_json(cli: Cli, tmp_path: Path) -> None:
@@ -80,9 +85,9 @@ def test_the_demo_in_json(cli: Cli, tmp_path: Path) -> None:
         assert 0 < job["seconds"] < 60
 
 
-def test_waiting_in_a_terminal_draws_a_bar_for_each_job(cli: Cli, clips: object, tmp_path: Path) -> None:
+def test_waiting_in_a_terminal_draws_a_bar_for_each_job(cli: Cli, clips: Clips, tmp_path: Path) -> None:
     source = tmp_path / "film.mp4"
-    source.write_bytes(clips["plain.mp4"].read_bytes())  # type: ignore[index]
+    source.write_bytes(clips["plain.mp4"].read_bytes())
     leader, follower = pty.openpty()
     command = [*cli.executable, "submit", str(source), "--dest", f"{tmp_path}/", "--preset", "web-480p", "--wait"]
     environment = cli.environment({"TERM": "xterm-256color", "COLUMNS": "100"})

@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,7 @@ def test_a_source_that_is_still_being_written(here: InProcessCli, tmp_path: Path
     _, said = submitting.communicate()
     assert submitting.returncode == 2
     assert said == f"nommerctl: source '{growing}' is still being written: submit it when it is complete\n"
-    assert here.states() == []
+    assert here.refreshed_states() == []
 
 
 def test_one_bad_source_among_good_ones(here: InProcessCli, source: Path, tmp_path: Path) -> None:
@@ -179,12 +181,82 @@ def test_a_listener_that_is_no_web_address(here: InProcessCli, source: Path) -> 
     assert "mailto" in said
 
 
+def submission(source: Path) -> tuple[str | Path, ...]:
+    return ("submit", source, "--dest", "out.mp4", "--preset", "web-480p")
+
+
 def test_a_state_folder_that_cannot_be_made(here: InProcessCli, source: Path) -> None:
-    result = here.run(
-        "--state-dir", "/proc/nommerctl", "submit", source, "--dest", "out.mp4", "--preset", "web-480p", code=77
+    for verb in (submission(source), ("list",), ("refresh",), ("worker", "--once")):
+        result = here.run("--state-dir", source, *verb, code=69)
+        assert str(source) in result.stderr
+        assert "a part of the path is not a folder" in result.stderr or "in the way" in result.stderr
+
+
+def test_a_state_folder_that_others_may_write_in(here: InProcessCli, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    for verb in (submission(source), ("refresh",), ("worker", "--once")):
+        assert "others may write" in here.run("--state-dir", "open", *verb, code=77).stderr
+    assert list((tmp_path / "open").glob("*.db")) == []
+
+
+def test_an_empty_state_folder_is_not_the_default_one(here: InProcessCli) -> None:
+    assert "is empty" in here.run("--state-dir", "", "list", code=78).stderr
+
+
+def test_an_encoder_that_no_ffmpeg_here_has(here: InProcessCli, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "options.json").write_text(json.dumps([{"outfile_options": [["vcodec", "nosuch"]]}]))
+    assert "no encoder nosuch in" in refused(here, source, "--dest", "out.mp4", "--options", "options.json")
+
+
+def test_an_ffmpeg_that_is_not_there(here: InProcessCli, source: Path) -> None:
+    here.settings["FFMPEG_PATH"] = "/no/ffmpeg"
+    said = refused(here, source, "--dest", "out.mp4", "--preset", "web-480p")
+    assert said == "/no/ffmpeg does not answer as an ffmpeg: No such file or directory"
+
+
+def test_output_to_a_full_disk_is_said_and_what_was_done_stands(here: InProcessCli, source: Path) -> None:
+    for arguments in (submission(source), ("list", "--json"), ("--help",), ("show", "zz")):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [*here.executable, *arguments],
+                env=here.environment(),
+                cwd=here.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        (line,) = done.stderr.splitlines()
+        assert (done.returncode, "no space left" in line.lower()) in {(69, True), (2, False)}
+    assert len(here.listed()) == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_closed_streams_are_no_error(here: InProcessCli, closed: str) -> None:
+    command = f"{sys.executable} -m nommerctl list {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], env=here.environment(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_locale_that_knows_few_letters_is_no_error(here: InProcessCli, source: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "Übertragung-日本.mp4"
+    odd.write_bytes(source.read_bytes())
+    here.run("submit", odd, "--dest", "out.mp4", "--preset", "web-480p")
+    done = subprocess.run(
+        [*here.executable, "list"],
+        env=here.environment({"PYTHONIOENCODING": "latin-1"}),
+        capture_output=True,
+        check=True,
     )
-    assert "/proc/nommerctl" in result.stderr
-    assert "--state-dir" in result.stderr
+    assert "Übertragung-\\u65e5\\u672c.mp4".encode("latin-1") in done.stdout
+
+
+def test_the_same_client_id_for_something_else_is_said(here: InProcessCli, source: Path) -> None:
+    here.run(*submission(source), "--client-id", "7")
+    said = here.run("submit", source, "--dest", "b.mp4", "--preset", "web-480p", "--client-id", "7").stderr
+    assert "was submitted before, for something else: it stays as it is" in said
 
 
 @pytest.mark.parametrize(
@@ -203,6 +275,8 @@ def test_a_state_folder_that_cannot_be_made(here: InProcessCli, source: Path) ->
         ("schedule",),
         ("schedule", "--cron", "--systemd"),
         ("scale", "--time-limit", "soon"),
+        ("scale", "--time-limit", "nan"),
+        ("scale", "--time-limit", "inf"),
         ("refresh", "extra"),
     ],
 )
@@ -219,16 +293,6 @@ def test_an_error_as_json(here: InProcessCli) -> None:
         "schema": 1,
         "error": {"code": 2, "kind": "usage", "message": "no job's id begins with 'abc123': see `nommerctl list`"},
     }
-
-
-def test_an_ambiguous_prefix_names_some_of_what_it_could_mean(here: InProcessCli, source: Path) -> None:
-    here.run("submit", *[source] * 1, "--dest", "a.mp4", "--preset", "web-480p")
-    for number in range(20):
-        here.run("submit", source, "--dest", f"{number}.mp4", "--preset", "web-480p", "--client-id", str(number))
-    ids = sorted(here.jobs())
-    first = next(digit for digit in "0123456789abcdef" if sum(each.startswith(digit) for each in ids) > 1)
-    assert "more than one job" in here.run("show", first, code=2).stderr
-    assert here.run("show", ids[0][:12]).code == 0
 
 
 def test_a_settings_file_that_is_missing(here: InProcessCli) -> None:

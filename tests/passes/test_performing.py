@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from nommerctl.domain.outcome import Change, Failure, Held
-from nommerctl.errors import IllegalMoveError, TimeLimitError, TransferError, UnreachableError
+from nommerctl.errors import IllegalMoveError, TimeLimitError, TransferError, UnansweredError, UnreachableError
 from nommerctl.passes.performing import Doer, Rehearsal
 from nommerctl.ports import Effect, FarmWrites
 from tests.passes.farm import FakeFarm, nothing
@@ -18,6 +18,10 @@ def failing(error: Exception) -> Effect:
         raise error
 
     return effect
+
+
+def done(_: FarmWrites) -> None:
+    """An effect that comes about."""
 
 
 def doer() -> Doer:
@@ -50,45 +54,52 @@ def test_anything_else_ends_the_pass() -> None:
 
 
 def test_the_limit_is_heeded_before_each_effect() -> None:
-    done: list[str] = []
+    came_about: list[str] = []
 
     def heed() -> None:
-        if done:
+        if came_about:
             msg = "over"
             raise TimeLimitError(msg)
 
     perform = Doer(FakeFarm().writes, heed=heed)
-    perform(change("a"), lambda _: done.append("a"))
+    perform(change("a"), lambda _: came_about.append("a"))
     with pytest.raises(TimeLimitError):
-        perform(change("b"), lambda _: done.append("b"))
-    assert done == ["a"]
+        perform(change("b"), lambda _: came_about.append("b"))
+    assert came_about == ["a"]
 
 
-def test_groups_go_side_by_side_each_in_order_up_to_its_first_failure() -> None:
+def test_groups_go_side_by_side_and_each_chain_up_to_its_first_failure() -> None:
     perform = doer()
     both = threading.Barrier(2, timeout=5)
+    refused = failing(TransferError("answered 404"))
     perform.together(
         [
             [
-                (change("a1"), lambda _: both.wait()),
-                (change("a2"), failing(TransferError("no"))),
-                (change("a3"), print),
+                [(change("a1"), lambda _: both.wait()), (change("a2"), refused), (change("a3"), done)],
+                [(change("b"), done)],
             ],
-            [(change("b1"), lambda _: both.wait()), (change("b2"), lambda _: None)],
+            [[(change("c1"), lambda _: both.wait()), (change("c2"), done)]],
         ]
     )
     outcome = perform.outcome("pass")
-    assert {each.target for each in outcome.changed} == {"a1", "b1", "b2"}
+    assert {each.target for each in outcome.changed} == {"a1", "b", "c1", "c2"}
     assert [each.target for each in outcome.failed] == ["a2"]
+
+
+def test_a_group_that_nobody_answers_ends() -> None:
+    perform = doer()
+    perform.together([[[(change("a"), failing(UnansweredError("timed out")))], [(change("b"), done)]]])
+    outcome = perform.outcome("pass")
+    assert (outcome.changed, [each.target for each in outcome.failed]) == ((), ["a"])
 
 
 def test_a_rehearsal_lists_everything_and_does_nothing() -> None:
     perform = Rehearsal(heed=nothing)
-    done: list[object] = []
-    assert perform(change("a"), done.append)
-    perform.together([[(change("b"), done.append)]])
-    perform.quietly(done.append)
+    came_about: list[object] = []
+    assert perform(change("a"), came_about.append)
+    perform.together([[[(change("b"), came_about.append)]]])
+    perform.quietly(came_about.append)
     perform.note(change("c"))
     outcome = perform.outcome("pass")
     assert outcome.changed == (change("a"), change("b"), change("c"))
-    assert (outcome.dry_run, done) == (True, [])
+    assert (outcome.dry_run, came_about) == (True, [])

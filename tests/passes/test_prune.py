@@ -1,3 +1,7 @@
+from collections.abc import Sequence
+
+from nommerctl.domain.config import UpkeepSettings
+from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.outcome import Change
 from tests.fakes.archive import FakeArchive
 from tests.passes.farm import FakeFarm
@@ -24,14 +28,35 @@ def test_finished_jobs_leave_the_cache_after_keep_finished() -> None:
     assert len(farm.store.jobs) == 2
 
 
+class WatchedArchive(FakeArchive):
+    """An archive that notes whether the jobs were still in the store when it got them."""
+
+    def __init__(self, farm: FakeFarm) -> None:
+        super().__init__()
+        self.came_first = False
+        self._farm = farm
+
+    def append(self, jobs: Sequence[EncodingJob]) -> None:
+        self.came_first = all(job.id in self._farm.store.jobs for job in jobs)
+        super().append(jobs)
+
+
 def test_finished_jobs_leave_the_store_after_retention_and_go_to_the_archive_first() -> None:
     farm = done(1)
-    farm.archive = FakeArchive()
+    farm.upkeep = UpkeepSettings(archive="/jobs.jsonl")
+    farm.archive = archive = WatchedArchive(farm)
     farm.clock.advance(30 * DAY + 1)
     outcome = farm.prune()
-    assert Change("remove", "1 jobs", "finished longer ago than upkeep.retention") in outcome.changed
+    assert Change("remove", "1 job", "archived, finished longer ago than upkeep.retention") in outcome.changed
     assert farm.store.jobs == {}
-    assert [job.id for job in farm.archive.jobs] == [f"{1:050x}"]
+    assert ([job.id for job in archive.jobs], archive.came_first) == ([f"{1:050x}"], True)
+
+
+def test_without_an_archive_they_go_all_the_same() -> None:
+    farm = done(1)
+    farm.clock.advance(30 * DAY + 1)
+    assert Change("remove", "1 job", "finished longer ago than upkeep.retention") in farm.prune().changed
+    assert farm.store.jobs == {}
 
 
 def test_open_jobs_stay() -> None:

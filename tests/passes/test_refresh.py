@@ -7,9 +7,10 @@ from nommerctl.domain.config import UpkeepSettings
 from nommerctl.domain.job import EncodingJob, JobState, Progress
 from nommerctl.domain.moves import renewed
 from nommerctl.domain.outcome import Change, Failure
-from nommerctl.errors import TerminatedPassError, TryAgainError
+from nommerctl.domain.times import micros
+from nommerctl.errors import TerminatedPassError, TimeLimitError, TryAgainError
 from tests.builders import job_id
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import START, FakeClock
 from tests.fakes.job_cache import FakeJobCache
 from tests.passes.farm import FakeFarm
 
@@ -151,14 +152,52 @@ def test_what_a_listener_did_not_take_is_told_again_before_anything_later() -> N
     assert [fields["job_state"] for _, fields in farm.notifier.told] == ["PENDING", "DOWNLOADING"]
 
 
-def test_a_dead_listener_does_not_hold_up_the_others() -> None:
+def test_a_host_that_does_not_answer_is_asked_once_and_does_not_hold_up_the_others() -> None:
     farm = FakeFarm()
-    farm.submit(1, 2, notify_url="http://dead.example/")
-    farm.submit(3, notify_url=LISTENER)
-    farm.notifier.failing["http://dead.example/"] = "timed out"
+    farm.submit(1, 2, notify_url="http://dead.example/a")
+    farm.submit(3, notify_url="http://dead.example/b")
+    farm.submit(4, notify_url=LISTENER)
+    farm.notifier.silent = {"http://dead.example/a", "http://dead.example/b"}
     outcome = farm.refresh()
     assert [url for url, _ in farm.notifier.told] == [LISTENER]
     assert len(outcome.failed) == 1
+    assert farm.notifier.tried == 2
+
+
+def test_a_job_that_its_listener_refuses_does_not_hold_up_the_other_jobs_of_that_listener() -> None:
+    farm = FakeFarm()
+    (first,) = farm.submit(1, notify_url=f"{LISTENER}?job=1")
+    farm.claim(first)
+    farm.submit(2, notify_url=LISTENER)
+    farm.notifier.failing[f"{LISTENER}?job=1"] = "answered 404"
+    outcome = farm.refresh()
+    assert [url for url, _ in farm.notifier.told] == [LISTENER]
+    assert [failure.message for failure in outcome.failed] == ["answered 404"]
+
+
+def test_each_minute_another_host_comes_first() -> None:
+    orders = set()
+    for minute in range(3):
+        farm = FakeFarm(clock=FakeClock(START + micros(60 * minute)))
+        for number in range(3):
+            farm.submit(number, notify_url=f"http://host{number}.example/")
+        orders.add(tuple(change.target for change in farm.refresh(dry_run=True).changed if change.action == "tell"))
+    assert len(orders) == 3
+
+
+def test_listeners_that_hang_do_not_make_the_cache_look_old() -> None:
+    farm = FakeFarm()
+    farm.submit(1, notify_url=LISTENER)
+
+    def heed() -> None:
+        if farm.cache.status().refreshed:
+            msg = "over"
+            raise TimeLimitError(msg)
+
+    farm.heed = heed
+    with pytest.raises(TimeLimitError):
+        farm.refresh()
+    assert farm.cache.status().refreshed == farm.clock()
 
 
 def test_i1_notifications_come_from_the_store_whatever_became_of_messages_and_cache() -> None:
@@ -241,7 +280,7 @@ def test_a_job_that_ended_in_error_is_noted_with_its_details() -> None:
     outcome = farm.refresh()
     (change,) = outcome.changed
     assert change.action == "ERROR"
-    assert change.reason.startswith("file:///srv/in/1.mov: given up after 3 attempts")
+    assert change.reason.startswith("/srv/in/1.mov: given up after 3 attempts")
 
 
 def test_i6_a_dry_run_reports_what_differs_and_changes_nothing() -> None:

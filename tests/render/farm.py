@@ -20,15 +20,15 @@ def an_id(beginning: str) -> str:
 
 WAITING = make_job(
     id=an_id("17c4e0a99b21"),
-    source="file:///srv/in/lectures/lecture_17.mkv",
-    dest="file:///srv/out/lecture_17.mp4",
+    source="/srv/in/lectures/lecture_17.mkv",
+    dest="/srv/out/lecture_17.mp4",
     changed=ago(400),
 )
 
 HANDED_BACK = make_job(
     id=an_id("28d5f1baac32"),
-    source="file:///srv/in/trailer [final].mov",
-    dest="file:///srv/out/trailer [final].mp4",
+    source="/srv/in/trailer [final].mov",
+    dest="/srv/out/trailer [final].mp4",
     changed=ago(30),
     details="the worker was told to end (SIGTERM)",
     attempt=1,
@@ -48,20 +48,20 @@ ENCODING = make_job(
 
 ORPHANED = make_job(
     id=an_id("4af713dcce54"),
-    source="file:///srv/in/新年晚会现场录像完整版第一部分高清.mp4",
-    dest="file:///srv/out/新年晚会.mp4",
+    source="/srv/in/新年晚会现场录像完整版第一部分高清.mp4",
+    dest="/srv/out/新年晚会.mp4",
     preset="podcast",
     state=JobState.UPLOADING,
     changed=ago(200),
     attempt=1,
-    lease=make_lease(owner="node-7f3a01", until=ago(20)),
+    lease=make_lease(owner="node-7f3a01", until=ago(50)),
     progress=Progress(0.999),
 )
 
 FAILED = make_job(
     id=an_id("5b0824eddf65"),
-    source="file:///srv/in/broken.avi",
-    dest="file:///srv/out/broken.mp4",
+    source="/srv/in/broken.avi",
+    dest="/srv/out/broken.mp4",
     state=JobState.ERROR,
     created=ago(8000),
     changed=ago(7300),
@@ -88,8 +88,8 @@ FAILED = make_job(
 
 DONE = make_job(
     id=an_id("6c1935feea76"),
-    source="file:///srv/in/cat.webm",
-    dest="file:///srv/out/cat.mp4",
+    source="/srv/in/cat.webm",
+    dest="/srv/out/cat.mp4",
     state=JobState.FINISHED,
     changed=ago(86_400 * 3),
     attempt=1,

@@ -124,7 +124,7 @@ def test_jobs_read_this_moment_have_no_age() -> None:
 def test_wide_characters_do_not_push_the_columns_apart() -> None:
     # given
     names = ["a.mov", "新年晚会现场录像完整版第一部分高清.mp4", "кино.avi"]
-    jobs = [make_job(id=an_id(name[0]), source=f"file:///in/{name}") for name in names]
+    jobs = [make_job(id=an_id(name[0]), source=f"/in/{name}") for name in names]
 
     # when
     rows = lines_of(jobs_table(jobs, now=NOW, width=80, color=False, as_of=NOW))[2:5]
@@ -134,14 +134,14 @@ def test_wide_characters_do_not_push_the_columns_apart() -> None:
 
 
 def test_tsv_has_a_header_and_nothing_shortened() -> None:
-    assert jobs_tsv([ENCODING, FAILED], NOW) == (
+    assert jobs_tsv([ENCODING, FAILED], now=NOW, as_of=NOW) == (
         "id\tstate\tsource\tdest\tpreset\tattempt\tprogress\teta_s\tnode\tcreated\tchanged\tdetails\treason\n"
         "39e602cbbd4300000000000000000000000000000000000000\tENCODING\t"
         "s3://studio-incoming/2024/holiday-in-lisbon-part-04.mov\ts3://studio-done/2024/holiday-in-lisbon-part-04.mp4\t"
         "web-720p\t2\t0.427\t193.0\ti-0a1b2c3d4e5f67890\t"
         "2026-01-01T09:00:01.000000Z\t2026-01-01T09:45:00.000000Z\t\t\n"
         "5b0824eddf6500000000000000000000000000000000000000\tERROR\t"
-        "file:///srv/in/broken.avi\tfile:///srv/out/broken.mp4\t"
+        "/srv/in/broken.avi\t/srv/out/broken.mp4\t"
         "web-720p\t1\t\t\tnode-7f3a01\t"
         "2026-01-01T07:46:40.000000Z\t2026-01-01T07:58:20.000000Z\t"
         "ffmpeg ended with 183: Invalid data found when processing input\\nmoov atom not found\t"

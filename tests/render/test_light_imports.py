@@ -10,7 +10,7 @@ from nommerctl.render import decisions, errors, job_detail, jobs, nodes, outcome
 from tests.render.farm import JOBS, NODES, NOW
 
 limits = ScaleSettings()
-text = jobs.jobs_tsv(JOBS, NOW) + jobs.jobs_json(JOBS, command="list", as_of=NOW, now=NOW)
+text = jobs.jobs_tsv(JOBS, now=NOW, as_of=NOW) + jobs.jobs_json(JOBS, command="list", as_of=NOW, now=NOW)
 text += nodes.nodes_tsv(NODES, now=NOW, limits=limits) + nodes.nodes_json(NODES, now=NOW, limits=limits)
 text += job_detail.job_detail_text(JOBS[0], now=NOW, color=False) + job_detail.job_detail_json(JOBS[0], now=NOW)
 done = Outcome(command="prune", changed=(Change("remove", "1f00"),))

@@ -132,7 +132,7 @@ def test_jobs(some: list[EncodingJob], width: int) -> None:
         jobs_table(some, now=NOW, width=width, color=True, as_of=ago(40)),
         width=width,
     )
-    assert_rows(jobs_tsv(some, NOW), rows=len(some))
+    assert_rows(jobs_tsv(some, now=NOW, as_of=NOW), rows=len(some))
     assert_document(jobs_json(some, command="list", as_of=NOW, now=NOW))
 
 

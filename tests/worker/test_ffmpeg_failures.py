@@ -115,7 +115,7 @@ def test_options_that_never_passed_submit_are_refused_all_the_same(clips: Clips,
 def test_an_encoder_that_is_not_there_is_named(clips: Clips, tmp_path: Path) -> None:
     error = failure(clips["plain.mp4"], tmp_path / "out.mp4", passes([["acodec", "libfaac"]]))
 
-    assert str(error).endswith("has no encoder libfaac")
+    assert str(error).startswith("no encoder libfaac in ")
 
 
 def test_a_good_output_passes(clips: Clips, tmp_path: Path) -> None:
@@ -179,10 +179,10 @@ def test_an_output_that_is_missing_or_empty_does_not(clips: Clips, tmp_path: Pat
 
 
 def test_the_time_limit_ends_an_encode(clips: Clips, tmp_path: Path) -> None:
-    slow = passes([["c:v", "libx264"], ["preset", "placebo"], ["vf", "scale=1920:1080"]])
+    slow = passes([["c:v", "libx264"], ["preset", "placebo"], ["vf", "scale=3840:2160"]])
 
     with pytest.raises(EncodingError) as failed:
-        encode(clips["plain.mp4"], tmp_path / "out.mp4", slow, settings=FfmpegSettings(time_limit=1.0))
+        encode(clips["plain.mp4"], tmp_path / "out.mp4", slow, settings=FfmpegSettings(time_limit=3.0))
 
-    assert str(failed.value) == "ffmpeg took longer than the time limit of 1 s (ffmpeg.time_limit)"
+    assert str(failed.value) == "ffmpeg took longer than the time limit of 3 s (ffmpeg.time_limit)"
     assert failed.value.command is not None

@@ -41,7 +41,7 @@ def test_what_none_of_them_has_is_named(tmp_path: Path) -> None:
         find_ffmpeg("", frozenset({"libfaac", "libx264"}), str(tmp_path))
 
     (packaged,) = packaged_ffmpeg()
-    assert str(failed.value) == f"{system} has no encoder libfaac; {packaged} has no encoder libfaac"
+    assert str(failed.value) == f"no encoder libfaac in {system}; no encoder libfaac in {packaged}"
 
 
 def test_the_one_of_the_settings_is_taken_or_nothing(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_one_of_the_settings_is_taken_or_nothing(tmp_path: Path) -> None:
     assert find_ffmpeg(str(chosen), frozenset({"aac"}), "") == chosen
     with pytest.raises(EncodingError) as failed:
         find_ffmpeg(str(chosen), frozenset({"libx264"}), "")
-    assert str(failed.value) == f"{chosen} (ffmpeg.path) has no encoder libx264"
+    assert str(failed.value) == f"no encoder libx264 in {chosen} (ffmpeg.path)"
 
 
 def test_what_is_no_ffmpeg_is_called_so(tmp_path: Path) -> None:

@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from nommerctl.adapters.local.files import FileStorage
+from nommerctl.adapters.local.files import FileOutput, FileStorage
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, JobState, Media, Progress
-from nommerctl.domain.moves import cancelled, submitted
+from nommerctl.domain.moves import cancelled, retried, submitted
 from nommerctl.domain.times import micros
-from nommerctl.errors import EncodingError, UnreachableError
+from nommerctl.errors import EncodingError, PermissionDeniedError, UnreachableError
 from nommerctl.ports import Encoded, Message, Watch, Work
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
@@ -34,6 +35,7 @@ class CopyNommer:
     def __init__(self, gate: threading.Event | None = None, error: Exception | None = None) -> None:
         self.gate = gate
         self.error = error
+        self.at_the_end: Callable[[], object] = lambda: None
         self.running = 0
         self.most = 0
         self._lock = threading.Lock()
@@ -49,10 +51,19 @@ class CopyNommer:
             if self.error:
                 raise self.error
             work.output.write_bytes(work.source.read_bytes())
+            self.at_the_end()
             return Encoded(media=Media(seconds=1.0), command="cp", log="copied")
         finally:
             with self._lock:
                 self.running -= 1
+
+
+class ForbiddenQueue(FakeQueue):
+    """A queue that nobody may send to."""
+
+    def send(self, bodies: Sequence[str]) -> None:  # noqa: ARG002 - none of them
+        msg = "forbidden"
+        raise PermissionDeniedError(msg)
 
 
 class AwayStore(FakeJobStore):
@@ -81,6 +92,7 @@ class Bench:
         self.ledger = FakeLedger(self.clock)
         self.new_jobs = FakeQueue(self.clock)
         self.changes = FakeQueue(self.clock)
+        self.storage = FileStorage()
         self.log: list[str] = []
         (self.folder / "node").mkdir()
 
@@ -93,7 +105,7 @@ class Bench:
                 ledger=self.ledger,
                 new_jobs=self.new_jobs,
                 changes=self.changes,
-                storage=FileStorage(),
+                storage=self.storage,
                 nommers={"ffmpeg": self.nommer},
                 clock=self.clock,
                 new_lease_id=iter(f"lease{number}" for number in range(100)).__next__,
@@ -300,7 +312,85 @@ def test_a_store_that_is_away_for_a_moment_costs_nothing(bench: Bench, running: 
     bench.store.away = 3
     bench.nommer.gate.set()
     eventually(lambda: bench.job(1).state is JobState.FINISHED, every=0.01)
-    assert any("heartbeat not written: the store is away" in line for line in bench.log) or bench.store.away == 0
+    assert bench.store.away == 0
+
+
+def test_a_queue_of_changes_that_may_not_be_used_ends_no_encode(bench: Bench) -> None:
+    bench.changes = ForbiddenQueue(bench.clock)
+    bench.submit(1)
+    bench.worker().run()
+    assert bench.job(1).state is JobState.FINISHED
+    assert any("change not announced: forbidden" in line for line in bench.log)
+
+
+def test_an_output_is_not_put_in_place_once_the_lease_is_lost(bench: Bench) -> None:
+    # given a job that is cancelled while its encode ends, before any heartbeat could notice
+    (job,) = bench.submit(1)
+    (bench.folder / "1.mp4").write_text("older")
+    bench.nommer.at_the_end = lambda: bench.store.transition(
+        job.id, lambda current: cancelled(current, now=bench.clock(), by="somebody")
+    )
+    # when
+    bench.worker().run()
+    # then
+    assert (bench.folder / "1.mp4").read_text() == "older"
+    assert bench.job(1).state is JobState.ABANDONED
+
+
+def test_the_lease_is_checked_between_the_last_state_and_the_move_into_place(bench: Bench) -> None:
+    # given a job that is cancelled at the very last moment, while its output is made to last
+    (job,) = bench.submit(1)
+    (bench.folder / "1.mp4").write_text("older")
+
+    class LateStorage(FileStorage):
+        @contextmanager
+        def output(self, dest: str, tag: str) -> Iterator[FileOutput]:
+            with super().output(dest, tag) as output:
+                yield LateOutput(output)
+
+    class LateOutput(FileOutput):
+        def __init__(self, output: FileOutput) -> None:
+            self.__dict__.update(vars(output))
+
+        def place(self, permit: Callable[[], None]) -> None:
+            bench.store.transition(job.id, lambda current: cancelled(current, now=bench.clock(), by="somebody"))
+            super().place(permit)
+
+    bench.storage = LateStorage()
+    # when
+    bench.worker().run()
+    # then
+    assert (bench.folder / "1.mp4").read_text() == "older"
+    assert bench.job(1).state is JobState.ABANDONED
+
+
+def test_a_job_that_comes_back_while_its_earlier_attempt_is_on_its_way_out_is_attempted_anew(
+    bench: Bench, running: Callable[..., object]
+) -> None:
+    # given a worker of two slots with a job in hand
+    bench.nommer.gate = threading.Event()
+    (job,) = bench.submit(1)
+    running(bench.worker(slots=2, once=False))
+    eventually(lambda: bench.nommer.running == 1, every=0.01)
+    # when the job is cancelled and tried again, before a heartbeat could notice
+    bench.store.transition(job.id, lambda current: cancelled(current, now=bench.clock(), by="somebody"))
+    bench.store.transition(job.id, lambda current: retried(current, now=bench.clock(), by="somebody"))
+    bench.new_jobs.send([job.id])
+    # then the second attempt runs to its end and the first one is gone
+    eventually(lambda: bench.job(1).attempt == 1 and bench.job(1).state is JobState.ENCODING, every=0.01)
+    bench.nommer.gate.set()
+    eventually(lambda: bench.job(1).state is JobState.FINISHED, every=0.01)
+    eventually(lambda: bench.nommer.running == 0 and list((bench.folder / "node").iterdir()) == [], every=0.01)
+    assert (bench.folder / "1.mp4").read_text() == "film 1"
+    assert list(bench.folder.glob(".nommerctl-*")) == []
+
+
+def test_a_source_that_changes_while_it_is_encoded_is_an_error(bench: Bench) -> None:
+    bench.submit(1)
+    bench.nommer.at_the_end = lambda: (bench.folder / "1.mov").write_text("film 1, and a part more")
+    bench.worker().run()
+    assert bench.job(1).details == "the source changed while it was encoded: submit it again when it is complete"
+    assert not (bench.folder / "1.mp4").exists()
 
 
 def test_an_idle_worker_leaves_and_takes_its_heartbeat_along(bench: Bench) -> None:

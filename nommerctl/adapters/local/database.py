@@ -139,18 +139,18 @@ def _create(path: Path) -> None:
 def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables in an empty file; UnreachableError if the file holds something else."""
     connection.execute("BEGIN")
-    made = _is_ours(connection, path)
+    made = is_ours(connection, path)
     connection.commit()
     if made:
         return
     connection.execute("BEGIN IMMEDIATE")
-    if not _is_ours(connection, path):  # another process may have been first
+    if not is_ours(connection, path):  # another process may have been first
         for statement in STATEMENTS:
             connection.execute(statement)
     connection.commit()
 
 
-def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+def is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the tables are there; False for an empty file, UnreachableError for anything but our own schema.
 
     To be asked within a transaction, or the answers may be from before and after another process made the tables.

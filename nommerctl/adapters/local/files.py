@@ -6,6 +6,7 @@ any instant and after any crash. A destination that is a symbolic link is itself
 """
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ class FileStorage:
     def output(self, dest: str, tag: str) -> Iterator["FileOutput"]:
         """Open a file beside `dest` to write to; TransferError if that cannot be.
 
-        `tag` is `<job>-<attempt>`: what other attempts of this job left, dead or presumed dead, is removed first.
+        `tag` is `<job>-<attempt>`: what dead attempts of this job left is removed first. Who still writes holds a lock.
         """
         path = Path(dest)
         _remove_leftovers(path.parent, f".nommerctl-{tag.rpartition('-')[0]}-")
@@ -91,9 +92,9 @@ class FileOutput:
     def __init__(self, path: Path, dest: Path) -> None:
         self.path = path
         self._dest = dest
-        created = os.open(path, _CREATE, 0o666)
-        self._mode = stat.S_IMODE(os.fstat(created).st_mode)  # what the umask, or the folder's ACL, makes of 0666
-        os.close(created)
+        self._file: int | None = os.open(path, _CREATE, 0o666)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._mode = stat.S_IMODE(os.fstat(self._file).st_mode)  # what the umask, or the folder's ACL, makes of 0666
 
     def place(self, permit: Callable[[], None]) -> None:
         """Sync the file, call `permit`, move the file over the destination, sync the folder.
@@ -115,6 +116,9 @@ class FileOutput:
         """Remove what was written. What cannot be removed is left to the next attempt."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def _make_last(self) -> None:
         try:
@@ -198,8 +202,20 @@ def _remove_leftovers(folder: Path, prefix: str) -> None:
     """Remove what can be removed: if the folder is unusable, making a file in it says so better."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(prefix) and entry.name.endswith(".part"):
+            if entry.name.startswith(prefix) and entry.name.endswith(".part") and not _being_written(entry.path):
                 Path(entry.path).unlink(missing_ok=True)
+
+
+def _being_written(path: str) -> bool:
+    """Whether somebody holds the lock of an unfinished output."""
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from nommerctl.adapters.local.node_home import NodeHome
+from nommerctl.adapters.local.node_home import UNNAMED, NodeHome
 from nommerctl.adapters.local.worker_log import drop_old_logs, open_log
 from nommerctl.domain.fleet import Instance, Launch, NodeId
 from nommerctl.errors import PermissionDeniedError, UnreachableError
@@ -38,12 +38,13 @@ class LocalFleetReads:
     def get_instances(self) -> list[Instance]:
         """Return every node that has a folder."""
         try:
-            homes = [NodeHome(entry) for entry in sorted(self._folder.iterdir()) if entry.is_dir()]
+            entries = [entry for entry in sorted(self._folder.iterdir()) if entry.is_dir()]
         except FileNotFoundError:
             return []
         except OSError as error:
             msg = f"the folder of the workers cannot be read: {error}"
             raise UnreachableError(msg) from error
+        homes = [NodeHome(entry) for entry in entries if not entry.name.startswith(UNNAMED)]
         return [Instance(home.node, home.alive(), home.birth().launched) for home in homes]
 
     def request(self, *, token: str, count: int, slots: int) -> str:  # noqa: ARG002 - what other fleets put into it

@@ -17,6 +17,9 @@ from nommerctl.domain.times import Instant
 
 _LOCK = "lock"
 
+UNNAMED = "."
+"""Begins the name of a folder that is not a node's yet."""
+
 
 class Birth(Struct, frozen=True):
     """What stands in the lock file: when the node was launched, and the process that holds the lock."""
@@ -38,11 +41,22 @@ class NodeHome:
         return self.folder.name
 
     def occupy(self, launched: Instant) -> int:
-        """Make the folder, take the lock, and return its descriptor; FileExistsError if the folder is there already."""
-        self.folder.mkdir(mode=0o700)
-        self._descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        """Make the folder, take the lock, and return its descriptor; FileExistsError if the folder is there already.
+
+        The folder gets its name when its lock is held, so that nobody finds it without one and takes the node for dead.
+        """
+        unnamed = self.folder.with_name(f"{UNNAMED}{self.node}")
+        shutil.rmtree(unnamed, ignore_errors=True)
+        unnamed.mkdir(mode=0o700)
+        self._descriptor = os.open(unnamed / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self.sign(launched, os.getpid())
+        try:
+            unnamed.rename(self.folder)
+        except OSError as error:
+            self.let_go()
+            shutil.rmtree(unnamed, ignore_errors=True)
+            raise FileExistsError(error.errno, "the node is there already", str(self.folder)) from error
         return self._descriptor
 
     def inherit(self, descriptor: int) -> None:

@@ -63,5 +63,10 @@ class PassRecords:
     def write(self, record: PassRecord) -> None:
         """Replace the record of a pass, in one step."""
         temporary = self._folder / f"{record.name}.{os.getpid()}.new"
-        temporary.write_bytes(msgspec.json.encode(record))
-        temporary.replace(self._folder / f"{record.name}.json")
+        try:
+            temporary.write_bytes(msgspec.json.encode(record))
+            temporary.replace(self._folder / f"{record.name}.json")
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise

@@ -127,17 +127,24 @@ def test_a_folder_that_is_gone_by_then_is_told(tmp_path: Path) -> None:
     assert str(refused.value) == f"'{tmp_path}/gone/a.mp4' cannot be written: its folder does not exist"
 
 
-def test_a_worker_whose_output_was_removed_by_its_successor_places_nothing(tmp_path: Path) -> None:
+def test_a_worker_whose_output_was_removed_places_nothing(tmp_path: Path) -> None:
+    dest = tmp_path / "a.mp4"
+    with STORAGE.output(str(dest), "job-2") as output:
+        encode(output, b"of this worker")
+        output.path.unlink()
+        with pytest.raises(TransferError) as refused:
+            output.place(permit)
+    assert str(refused.value) == f"'{dest}' cannot be written: what was to be put there has been removed"
+    assert not dest.exists()
+
+
+def test_what_another_attempt_still_writes_is_not_swept_away(tmp_path: Path) -> None:
     dest = tmp_path / "a.mp4"
     with STORAGE.output(str(dest), "job-2") as presumed_dead:
         encode(presumed_dead, b"of the first worker")
-        with STORAGE.output(str(dest), "job-3") as successor:
-            encode(successor, b"of the second worker")
-            with pytest.raises(TransferError) as refused:
-                presumed_dead.place(permit)
-            successor.place(permit)
-    assert str(refused.value) == f"'{dest}' cannot be written: what was to be put there has been removed"
-    assert dest.read_bytes() == b"of the second worker"
+        with STORAGE.output(str(dest), "job-3"):
+            assert presumed_dead.path.read_bytes() == b"of the first worker"
+    assert leftovers(tmp_path) == []
 
 
 def test_what_another_job_writes_to_the_same_folder_is_left_alone(tmp_path: Path) -> None:

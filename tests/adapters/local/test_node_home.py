@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nommerctl.adapters.local.fleet import LocalFleetReads
 from nommerctl.adapters.local.node_home import Birth, NodeHome
 from tests.fakes.clock import START
 
@@ -84,3 +85,12 @@ def test_a_damaged_lock_file_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "n1" / "lock").write_bytes(b"\xff{")
     assert NodeHome(tmp_path / "n1").birth() == Birth()
     assert NodeHome(tmp_path / "empty").birth() == Birth()
+
+
+def test_a_folder_that_has_no_lock_yet_is_nobodys(tmp_path: Path) -> None:
+    (tmp_path / ".n1").mkdir()
+    assert LocalFleetReads(tmp_path, worker=()).get_instances() == []
+    home = NodeHome(tmp_path / "n1")
+    home.occupy(START)
+    assert [each.id for each in LocalFleetReads(tmp_path, worker=()).get_instances()] == ["n1"]
+    home.let_go()

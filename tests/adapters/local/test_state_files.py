@@ -104,5 +104,5 @@ def test_the_archive_has_a_line_for_each_job_and_is_its_owners_alone(tmp_path: P
 
 
 def test_an_archive_that_cannot_be_written_says_which_setting_names_it(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError, match=r"upkeep\.archive .* its folder does not exist"):
+    with pytest.raises(UnreachableError, match=r"upkeep\.archive .*: there is no such file"):
         JsonlArchive(tmp_path / "no" / "jobs.jsonl").append([make_job(1)])

@@ -25,7 +25,7 @@ def find_ffmpeg(settings_path: str, encoders: frozenset[str], path_variable: str
         ffmpeg = Path(settings_path)
         missing = encoders - encoders_of(ffmpeg)
         if missing:
-            msg = f"{ffmpeg} (ffmpeg.path) has no encoder {', '.join(sorted(missing))}"
+            msg = f"no encoder {', '.join(sorted(missing))} in {ffmpeg} (ffmpeg.path)"
             raise EncodingError(msg)
         return ffmpeg
     looked = []
@@ -33,7 +33,7 @@ def find_ffmpeg(settings_path: str, encoders: frozenset[str], path_variable: str
         missing = encoders - encoders_of(ffmpeg)
         if not missing:
             return ffmpeg
-        looked.append(f"{ffmpeg} has no encoder {', '.join(sorted(missing))}")
+        looked.append(f"no encoder {', '.join(sorted(missing))} in {ffmpeg}")
     if looked:
         raise EncodingError("; ".join(looked))
     msg = "there is no ffmpeg: install it, or pip install 'nommerctl[local]', or set ffmpeg.path"
@@ -69,7 +69,8 @@ def encoders_of(ffmpeg: Path) -> frozenset[str]:
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        msg = f"{ffmpeg} does not answer as an ffmpeg: {error}"
+        why = error.strerror if isinstance(error, OSError) else "it fails, or takes too long"
+        msg = f"{ffmpeg} does not answer as an ffmpeg: {why}"
         raise EncodingError(msg) from error
     lines = answer.stdout.decode(errors="replace").split("\n")
     found = [match for line in lines if (match := _ENCODER.fullmatch(line.rstrip()))]
