@@ -51,6 +51,7 @@ def test_the_settings_threads_hold_where_the_options_name_none() -> None:
     assert "-threads" not in command(EncodePass())
 
 
+@pytest.mark.slow
 def test_ffmpeg_takes_a_value_after_each_option_that_we_give_one_and_none_after_a_flag(
     clips: Clips, tmp_path: Path
 ) -> None:
