@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from nommerctl.domain import allowed
 from nommerctl.domain.job import EncodePass
 from nommerctl.ports import Work
