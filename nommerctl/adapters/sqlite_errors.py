@@ -24,6 +24,11 @@ def _extended_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the lock that was wanted."""
+    return _extended_code(error) & _PRIMARY_CODE in _BUSY
+
+
 def shows_damage(error: sqlite3.Error) -> bool:
     """Whether the file is not a database, or not a whole one; never true of a locked, read-only or full disk."""
     # The Python module itself, which gives no code, finds text that is not UTF-8.

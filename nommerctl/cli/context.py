@@ -11,8 +11,9 @@ import typer
 from nommerctl.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
+    from nommerctl.domain.outcome import Outcome
     from nommerctl.wiring.farm import Farm, Invocation
     from nommerctl.wiring.terminal import Terminal
 
@@ -101,6 +102,13 @@ def complain(text: str) -> None:
 def _silence(stream: TextIO) -> None:
     """Let nothing more be written to a stream that takes nothing, not even when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def report_others(outcome: "Outcome", own: "Container[str]") -> None:
+    """Say which other jobs a refresh found in ERROR: whoever runs it is the one who is told, and nobody after."""
+    for change in outcome.changed:
+        if change.action == "ERROR" and change.target not in own:
+            narrate(f"nommerctl: {change.action} {change.target}: {change.reason}")
 
 
 def narrate(text: str) -> None:

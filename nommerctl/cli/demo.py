@@ -34,8 +34,8 @@ def run_demo(ctx: typer.Context, *, json: bool) -> None:
     farm.worker_flags = ("--heartbeat", "0.5", "--idle-exit", "2")
     clip_commands = _make_clips(farm, clips)
     made = tuple(str(path) for _, path in clip_commands)
-    _, submitted = submit_jobs(farm, Submission(sources=made, dest=f"{outputs}/", preset=PRESET))
-    jobs = wait_for(farm, [job.id for job in submitted])
+    submitted = submit_jobs(farm, Submission(sources=made, dest=f"{outputs}/", preset=PRESET))
+    jobs = wait_for(farm, [job.id for job in submitted.jobs])
     if json:
         emit(_document(jobs))
     else:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, narrate, open_farm, terminal
+from nommerctl.cli.context import emit, narrate, open_farm, report_others, terminal
 from nommerctl.cli.options import DryRun, JobNames, Json
-from nommerctl.errors import UsageError
+from nommerctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from nommerctl.domain.job import EncodingJob
@@ -55,7 +55,7 @@ def submit(
     farm = open_farm(ctx)
     if wait:
         farm.worker_flags = ("--heartbeat", "1")
-    asked, jobs = submit_jobs(
+    submitted = submit_jobs(
         farm,
         Submission(
             sources=tuple(sources),
@@ -67,7 +67,10 @@ def submit(
             notify_url=notify_url,
         ),
     )
-    for wanted, job in zip(asked, jobs, strict=True):
+    if submitted.warmed is not None:
+        report_others(submitted.warmed, {})
+    jobs = submitted.jobs
+    for wanted, job in zip(submitted.asked, jobs, strict=True):
         if (wanted.source, wanted.dest, wanted.options) != (job.source, job.dest, job.options):
             narrate(f"nommerctl: job {job.id[:12]} was submitted before, for something else: it stays as it is")
     if wait:
@@ -143,10 +146,11 @@ def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Js
 
 
 def _finish(outcome: "Outcome", *, json: bool) -> None:
+    """Show what became of named jobs; one that changed meanwhile, so that it was too late, counts as failed."""
     from nommerctl.render.outcome import outcome_json, outcome_text
 
     emit(outcome_json(outcome) if json else outcome_text(outcome, color=terminal().color))
-    raise typer.Exit(outcome.code())
+    raise typer.Exit(ExitCode.ITEMS_FAILED if outcome.held else outcome.code())
 
 
 def dead_list(ctx: typer.Context, json: Json = False) -> None:

@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
-from nommerctl.cli.context import narrate
+from nommerctl.cli.context import narrate, report_others
 from nommerctl.domain.job import EncodingJob
 from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
 
@@ -44,18 +44,18 @@ def _wait(farm: "Farm", ids: "Sequence[str]", view: "Lines | Bars") -> list[Enco
     next_round = 0.0
     while True:
         if time.monotonic() >= next_round:
-            held = _make_passes(farm, held)
+            held = _make_passes(farm, ids, held)
             next_round = time.monotonic() + PASSES_EVERY
         jobs = farm.store.get(ids)
         current = [jobs[job_id] for job_id in ids if job_id in jobs]
         view.update(current)
         if all(job.finished for job in current):
-            _make_passes(farm, held)
+            _make_passes(farm, ids, held)
             return current
         time.sleep(LOOK)
 
 
-def _make_passes(farm: "Farm", held_before: str) -> str:
+def _make_passes(farm: "Farm", own: "Sequence[str]", held_before: str) -> str:
     """Make a round; what another process is making at the moment is left to it.
 
     Return what keeps scale from launching, after saying so if that is new: somebody waits for it.
@@ -66,6 +66,7 @@ def _make_passes(farm: "Farm", held_before: str) -> str:
     for each in (REFRESH, SCALE):
         with suppress(AlreadyRunningError):
             outcome = run_pass(farm, each)
+            report_others(outcome, own)
             if outcome.ended_by is not None:
                 raise outcome.ended_by
             held = "; ".join(each.reason for each in outcome.held)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, invocation, open_farm, terminal
+from nommerctl.cli.context import emit, open_farm, terminal
 from nommerctl.cli.options import Json
 from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
@@ -77,19 +77,16 @@ def config_generate(
 
 def config_validate(ctx: typer.Context) -> None:
     """Check the settings in force: file, variables and flags."""
-    from nommerctl.wiring.farm import load
-
-    loaded = load(invocation(ctx))
+    loaded = open_farm(ctx).loaded
     emit(f"the settings are valid ({shown(str(loaded.file)) if loaded.file else 'no settings file'})")
 
 
 def config_show(ctx: typer.Context, json: Json = False) -> None:
     """Show the settings in force and where each comes from."""
     from nommerctl.render.config_shown import config_json, config_table, config_tsv
-    from nommerctl.wiring.farm import load
     from nommerctl.wiring.process import clock
 
-    loaded = load(invocation(ctx))
+    loaded = open_farm(ctx).loaded
     settings, origins, file = loaded.settings, loaded.origins, loaded.file
     where = terminal()
     if json:

@@ -38,13 +38,17 @@ Inputs: TypeAlias = dict[str, int | float | str | None]
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What scale decided at an instant: nodes to launch (an order repeated counts too), nodes to end, and why."""
+    """What scale decided at an instant: nodes to launch (an order repeated counts too), nodes to end, and why.
+
+    `held` names what kept it from launching more.
+    """
 
     at: Instant
     launch: int
     end: tuple[NodeId, ...]
     reasons: tuple[str, ...]
     inputs: Inputs
+    held: tuple[str, ...] = ()
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -9,16 +9,20 @@ BATCH = 1000
 
 
 class QueueNews:
-    """Drains the state-change queue; what it received is deleted when it has been applied, not before (I4)."""
+    """Drains the state-change queue; what it received is deleted when it has been applied, not before (I4).
 
-    def __init__(self, queue: Queue, *, visibility: float) -> None:
+    Once there is `enough` for the time that the pass has, the rest is left to the next one.
+    """
+
+    def __init__(self, queue: Queue, *, visibility: float, enough: Callable[[], bool]) -> None:
         self._queue = queue
         self._visibility = visibility
+        self._enough = enough
         self._received: list[Message] = []
 
     def changed_ids(self, heed: Callable[[], None]) -> Sequence[str]:
-        """Receive until the queue is empty; merge what came more than once."""
-        while batch := self._queue.receive(BATCH, self._visibility):
+        """Receive until the queue is empty, or there is enough; merge what came more than once."""
+        while not self._enough() and (batch := self._queue.receive(BATCH, self._visibility)):
             self._received.extend(batch)
             heed()
         return list(dict.fromkeys(message.body for message in self._received))

@@ -35,7 +35,7 @@ def scale(
     plan = decide(view, settings, now)
     _apply(reads, perform, plan, generation=view.generation, slots=settings.jobs_per_node, now=now, new_token=new_token)
     decision = _decision(plan, view, settings, now)
-    if decision.launch or decision.end:
+    if _worth_keeping(decision, reads):
         perform.quietly(lambda writes: writes.ledger.decide(decision))
     return perform.outcome("scale", held=plan.held, plan=decision)
 
@@ -143,11 +143,18 @@ def _inputs(view: FarmView, settings: ScaleSettings) -> Inputs:
     }
 
 
+def _worth_keeping(decision: Decision, reads: FarmReads) -> bool:
+    """Whether it does something, or is held by something else than the last one was: not every quiet minute counts."""
+    last = next(iter(reads.ledger.decisions(1)), None)
+    return bool(decision.launch or decision.end) or decision.held != (last.held if last else ())
+
+
 def _decision(plan: ScalePlan, view: FarmView, settings: ScaleSettings, now: Instant) -> Decision:
     return Decision(
         at=now,
         launch=plan.again.count if plan.again else plan.launch,
         end=tuple(ending.node for ending in plan.end),
-        reasons=plan.reasons,
+        reasons=(*plan.reasons, *(held.reason for held in plan.held if held.reason not in plan.reasons)),
         inputs=_inputs(view, settings),
+        held=tuple(held.by for held in plan.held),
     )

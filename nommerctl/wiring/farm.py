@@ -3,7 +3,7 @@
 import functools
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,9 +154,8 @@ class Farm:
         self.prepare()
         return open_cache(self.state_dir / "cache", CACHE_PATIENCE)
 
-    @property
-    def writes(self) -> FarmWrites:
-        """The farm for a pass."""
+    def writes(self, heed: Callable[[], None]) -> FarmWrites:
+        """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""
         from nommerctl.adapters.notifier import FormNotifier
 
         return FarmWrites(
@@ -172,7 +171,7 @@ class Farm:
             ),
             new_jobs=self.queue(NEW_JOBS),
             changes=self.queue(CHANGES),
-            notifier=FormNotifier(self.settings.notify.timeout),
+            notifier=FormNotifier(self.settings.notify.timeout, keep_on=heed),
             archive=self._archive(),
         )
 

@@ -8,7 +8,7 @@ from types import FrameType
 
 from nommerctl.errors import InterruptedPassError, TerminatedPassError, TimeLimitError
 
-OVERTIME = 10.0
+OVERTIME = 5.0
 """Seconds past its limit after which a pass that hangs in the midst of an effect is broken off."""
 
 
@@ -31,6 +31,10 @@ class Limits:
             raise TerminatedPassError(msg)
         if time.monotonic() > self._deadline:
             raise TimeLimitError(self._overrun())
+
+    def half_over(self) -> bool:
+        """Whether half of the time is gone: then a pass should take in no more, and work at what it has."""
+        return time.monotonic() > self._deadline - self.seconds / 2
 
     @contextmanager
     def in_force(self) -> Iterator[None]:

@@ -25,7 +25,9 @@ from nommerctl.wiring.limits import OVERTIME, Limits
 Make: TypeAlias = Callable[[Farm, FarmReads, Performer, News], Outcome]
 
 
-def _refresh(farm: Farm, reads: FarmReads, perform: Performer, news: News, *, rebuild: bool = False) -> Outcome:
+def _refresh(
+    farm: Farm, reads: FarmReads, perform: Performer, news: News, *, rebuild: bool = False, telling: bool = True
+) -> Outcome:
     settings = farm.settings
     return refresh(
         reads,
@@ -35,6 +37,7 @@ def _refresh(farm: Farm, reads: FarmReads, perform: Performer, news: News, *, re
         cache_settings=settings.cache,
         clock=farm.clock,
         rebuild=rebuild,
+        telling=telling,
     )
 
 
@@ -66,6 +69,7 @@ class Pass(NamedTuple):
 
 REFRESH = Pass("refresh", _refresh)
 REBUILD = Pass("refresh", partial(_refresh, rebuild=True))
+LEARN = Pass("refresh", partial(_refresh, telling=False))
 ABANDON = Pass("abandon", _abandon)
 SCALE = Pass("scale", _scale)
 PRUNE = Pass("prune", _prune)
@@ -95,8 +99,8 @@ def run_pass(
 def _act(farm: Farm, which: Pass, limits: Limits) -> Outcome:
     """Make a pass that acts; once more from the start if that shows that the cache is damaged."""
     for _ in range(2):
-        writes = farm.writes
-        news = QueueNews(writes.changes, visibility=limits.seconds + OVERTIME)
+        writes = farm.writes(limits.heed)
+        news = QueueNews(writes.changes, visibility=limits.seconds + OVERTIME, enough=limits.half_over)
         outcome = _made(farm, which, writes.reads, Doer(writes, heed=limits.heed), news)
         if not isinstance(outcome.ended_by, CacheDamagedError):
             break
@@ -131,4 +135,5 @@ def with_performer(farm: Farm, act: Callable[[FarmReads, Performer], Outcome], *
     with limits.in_force():
         if dry_run:
             return act(farm.look(), Rehearsal(heed=limits.heed))
-        return act(farm.writes.reads, Doer(farm.writes, heed=limits.heed))
+        writes = farm.writes(limits.heed)
+        return act(writes.reads, Doer(writes, heed=limits.heed))

@@ -3,12 +3,14 @@
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.job import EncodePass, EncodingJob
 from nommerctl.domain.options import encoders, parse_options
+from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
 from nommerctl.domain.uris import normalised
@@ -16,7 +18,7 @@ from nommerctl.errors import AlreadyRunningError, EncodingError, UsageError
 from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
-from nommerctl.wiring.running import REFRESH, run_pass
+from nommerctl.wiring.running import LEARN, run_pass
 from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
 
 
@@ -32,22 +34,31 @@ class Submission(Struct, frozen=True, kw_only=True):
     notify_url: str | None = None
 
 
-def submit_jobs(farm: Farm, submission: Submission) -> tuple[tuple[EncodingJob, ...], list[EncodingJob]]:
-    """Check everything, then store and queue the jobs; return them as asked for, and as they stand in the store.
+class Submitted(NamedTuple):
+    """Jobs as they were asked for, and as they stand in the store: two things if one of a client id was there before.
 
-    The two differ where a job of the same client id was there before.
+    `warmed` is what came of bringing the cache up to date first, None if that was not needed.
+    """
+
+    asked: tuple[EncodingJob, ...]
+    jobs: list[EncodingJob]
+    warmed: Outcome | None
+
+
+def submit_jobs(farm: Farm, submission: Submission) -> Submitted:
+    """Check everything, then store and queue the jobs.
 
     Raises:
         UsageError: something about it cannot be used; nothing was stored.
     """
     now = farm.clock()
     request = _request(farm, submission)
-    jobs = plan_jobs(request, now=now, new_id=process.new_job_id)
-    check_files(jobs, farm.storage, now=now, sleep=sleep)
+    asked = plan_jobs(request, now=now, new_id=process.new_job_id)
+    check_files(asked, farm.storage, now=now, sleep=sleep)
     _check_ffmpeg(farm, request)
     farm.prepare()
-    _warm_cache(farm)
-    return jobs, store_jobs(jobs, farm.writes)
+    warmed = _warm_cache(farm)
+    return Submitted(asked, store_jobs(asked, farm.writes(heed=lambda: None)), warmed)
 
 
 def _check_ffmpeg(farm: Farm, request: Request) -> None:
@@ -58,12 +69,13 @@ def _check_ffmpeg(farm: Farm, request: Request) -> None:
         raise UsageError(str(error)) from error
 
 
-def _warm_cache(farm: Farm) -> None:
+def _warm_cache(farm: Farm) -> Outcome | None:
     """Refresh a cache that is cold or too old for scale, so that `submit` and `scale` by hand need nothing between."""
-    refreshed = farm.writes.cache.status().refreshed
+    refreshed = farm.cache.status().refreshed
     if refreshed is None or refreshed + micros(farm.settings.cache.max_age) < farm.clock():
-        with suppress(AlreadyRunningError):  # if it fails, the next refresh says why: submitting need not wait for it
-            run_pass(farm, REFRESH)
+        with suppress(AlreadyRunningError):
+            return run_pass(farm, LEARN)
+    return None
 
 
 def _request(farm: Farm, submission: Submission) -> Request:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -38,6 +39,7 @@ def run_worker(
     home = NodeHome(farm.workers / (node or f"{process.new_token()}-hand"))
     if lock is None:
         home.occupy(started)
+        home.sign(process.pid())
     else:
         home.inherit(lock)
     flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
@@ -59,8 +61,8 @@ def run_worker(
         told = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
         worker.stop(f"the worker was told to end ({signal.Signals(number).name})")
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(sign, stop)
     worker.run()
     home.clear()
     home.let_go()
@@ -88,11 +90,13 @@ class _NodeLog:
     def __init__(self, folder: Path, node: str) -> None:
         self._folder = folder
         self._node = node
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, text: str) -> None:
         """Write a text, each of its lines safe for a terminal, with the time before the first."""
         first, *further = text.splitlines() or [""]
         lines = [f"{rfc3339(process.clock())[:19]}Z {shown(first)}", *(f"    {shown(line)}" for line in further)]
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
-        sys.stderr.flush()
-        rotate(self._folder, self._node)
+        with self._one_at_a_time:
+            sys.stderr.write("".join(f"{line}\n" for line in lines))
+            sys.stderr.flush()
+            rotate(self._folder, self._node)

@@ -14,7 +14,7 @@ from nommerctl.domain.job import EncodingJob, JobState, Progress
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.times import micros
-from nommerctl.errors import AWAY, EncodingError, LeaseLostError, NommerctlError, TransferError
+from nommerctl.errors import AWAY, EncodingError, LeaseLostError, NommerctlError, TransferError, UsageError
 from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Work
 
 RETRY_PAUSE = 0.5
@@ -95,7 +95,7 @@ class Attempt:
             self._ports.store.transition(self.job_id, move)
             self._lease_until = until
             self._ports.new_jobs.extend([self._message], self._settings.lease)
-        except LeaseLostError:
+        except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
         except AWAY as error:
             self._ports.log(f"{self.job_id[:12]} heartbeat not written: {error}")
@@ -125,8 +125,8 @@ class Attempt:
         log = self._ports.log
         try:
             self._conclude(self._ending())
-        except LeaseLostError:
-            log(f"{self.job_id[:12]} lost: cancelled, or taken over by another worker")
+        except (LeaseLostError, UsageError):
+            log(f"{self.job_id[:12]} lost: cancelled, removed, or taken over by another worker")
             self._give_message_back()
         except AWAY as error:
             log(f"{self.job_id[:12]} left to its lease: {error}")

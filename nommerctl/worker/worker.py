@@ -18,7 +18,7 @@ from nommerctl.ports import Message
 from nommerctl.worker.attempt import Attempt, WorkerPorts
 
 POLL = 0.25
-"""Seconds between two looks at the queue of a worker with a free slot."""
+"""Seconds between two looks at the queue, and at whether the worker was told to end."""
 
 REASONABLE_BEATS = 3
 """A node whose last beat is older than so many heartbeats does not count as company."""
@@ -62,9 +62,8 @@ class Worker:
         self._taken = 0
 
     def stop(self, reason: str) -> None:
-        """Have all jobs handed back and the loop end; may be called from a signal handler."""
+        """Have all jobs handed back and the loop end. May be called from a signal handler: it takes no lock."""
         self._stop_reason = reason
-        self._wake.set()
 
     def run(self) -> int:
         """Work; return how many jobs were begun."""
@@ -88,11 +87,8 @@ class Worker:
         return self._taken
 
     def _wait(self, next_beat: float) -> None:
-        """Sleep until a job ends, the queue is worth a look, or the next beat is due."""
-        pause = next_beat - time.monotonic()
-        if len(self._active) < self._slots:
-            pause = min(pause, POLL)
-        self._wake.wait(max(pause, 0))
+        """Sleep until a job ends, or it is time to look about: for messages, for a beat that is due, for a stop."""
+        self._wake.wait(max(min(next_beat - time.monotonic(), POLL), 0))
         self._wake.clear()
 
     def _may_leave(self, idle: float) -> bool:
@@ -106,10 +102,13 @@ class Worker:
         """How many other nodes are at work, by their heartbeats."""
         now = self._ports.clock()
         reasonable = REASONABLE_BEATS * self._settings.heartbeat
+        try:
+            beats = self._ports.ledger.heartbeats()
+        except AWAY as error:
+            self._ports.log(f"the other nodes are not known: {error}")
+            return 0
         return sum(
-            seconds_between(beat.at, now) <= reasonable
-            for node, beat in self._ports.ledger.heartbeats().items()
-            if node != self._identity.node
+            seconds_between(beat.at, now) <= reasonable for node, beat in beats.items() if node != self._identity.node
         )
 
     # --- jobs ---

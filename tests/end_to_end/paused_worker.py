@@ -70,6 +70,7 @@ def main() -> None:
     farm.prepare()
     home = NodeHome(farm.workers / NODE)
     home.occupy(farm.clock())
+    home.sign(os.getpid())
     ports = replace(worker_ports(farm, NODE), storage=PausedFiles(state))
     if state is JobState.ENCODING:
         ports = replace(ports, nommers={"ffmpeg": PausedNommer()})

@@ -78,7 +78,7 @@ class FakeFarm:
         return refresh(
             self.reads,
             self.performer(dry_run=dry_run),
-            ComparedNews(self.reads) if dry_run else QueueNews(self.changes, visibility=60),
+            ComparedNews(self.reads) if dry_run else QueueNews(self.changes, visibility=60, enough=lambda: False),
             upkeep=self.upkeep,
             cache_settings=self.cache_settings,
             clock=self.clock,

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from msgspec import structs
@@ -9,9 +9,12 @@ from nommerctl.domain.moves import renewed
 from nommerctl.domain.outcome import Change, Failure
 from nommerctl.domain.times import micros
 from nommerctl.errors import TerminatedPassError, TimeLimitError, TryAgainError
+from nommerctl.passes.news import QueueNews
 from tests.builders import job_id
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.job_cache import FakeJobCache
+from tests.fakes.job_store import FakeJobStore
+from tests.fakes.queue import FakeQueue
 from tests.passes.farm import FakeFarm
 
 
@@ -243,6 +246,67 @@ def test_i1_a_job_whose_message_is_gone_gets_a_new_one_on_the_second_resync() ->
     outcome = farm.refresh(rebuild=True)
     assert Change("requeue", job.id, "its message is gone") in outcome.changed
     assert farm.new_jobs.depth().total == 1
+
+
+def test_jobs_whose_messages_are_there_are_not_queued_again_however_old() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    farm.submit(1, 2)
+    farm.clock.advance(5000)
+    for _ in range(3):
+        farm.refresh(rebuild=True)
+    assert farm.new_jobs.depth().total == 2
+
+
+def test_a_job_that_finishes_during_a_resync_has_lost_no_message() -> None:
+    # given a farm in which a job ends while the store is read
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    waiting, working = farm.submit(1, 2)
+    farm.clock.advance(5000)
+    messages = {message.body: message for message in farm.new_jobs.receive(10, 5000)}
+    farm.new_jobs.extend([messages[waiting.id]], 0)
+
+    class BusyStore(FakeJobStore):
+        def unfinished(self) -> Iterator[EncodingJob]:
+            found = list(super().unfinished())
+            farm.new_jobs.delete([messages[working.id]])
+            return iter(found)
+
+    store = BusyStore()
+    store.jobs = farm.store.jobs
+    farm.store = store
+    # when it is resynced again and again
+    for _ in range(2):
+        outcome = farm.refresh(rebuild=True)
+    assert outcome.facts["requeued"] == 0
+
+
+def test_a_job_in_error_is_noted_even_if_its_message_was_lost() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    for number in range(4):
+        farm.claim(job, lease=f"lease-{number}", seconds=1)
+        farm.clock.advance(2)
+    farm.changes = type(farm.changes)(farm.clock)
+    assert [change.action for change in farm.refresh(rebuild=True).changed] == ["resync", "ERROR"]
+
+
+def test_i6_on_a_cold_cache_too_the_dry_run_says_what_the_real_run_does() -> None:
+    farm = FakeFarm()
+    farm.submit(1, 2)
+    farm.cache = type(farm.cache)()
+    told = farm.refresh(dry_run=True)
+    assert told.changed == farm.refresh().changed == (Change("resync", "cache", "the cache is cold"),)
+
+
+def test_a_pass_takes_in_no_more_news_than_it_has_time_for() -> None:
+    queue = FakeQueue(FakeClock())
+    queue.send(["a"] * 1500)
+    rounds = iter([False, True])
+    news = QueueNews(queue, visibility=60, enough=rounds.__next__)
+    assert news.changed_ids(lambda: None) == ["a"]
+    news.acknowledge()
+    assert queue.depth().total == 500
 
 
 def test_a_job_that_was_queued_lately_is_not_queued_again() -> None:

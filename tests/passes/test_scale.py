@@ -160,3 +160,14 @@ def test_every_decision_that_acts_is_kept() -> None:
     farm.scale()
     (decision,) = farm.ledger.decisions(10)
     assert (decision.launch, decision.reasons[0]) == (1, "1 job for 0 slots: 1 left over")
+
+
+def test_a_decision_that_is_held_is_kept_once_and_says_by_what() -> None:
+    farm = ready(*range(5))
+    for _ in range(4):
+        farm.scale()
+    (launched,) = farm.ledger.decisions(10)
+    assert (launched.launch, launched.held) == (3, ("max_nodes",))
+    farm.clock.advance(1000)
+    farm.scale()
+    assert farm.ledger.decisions(1)[0].held == ("cache.max_age",)

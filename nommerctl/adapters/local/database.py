@@ -1,6 +1,7 @@
 """`farm.db`: one SQLite file, shared by every process of the farm on this machine."""
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -12,12 +13,17 @@ from typing import Any, Protocol, TypeVar
 
 from nommerctl.adapters import os_errors
 from nommerctl.adapters.local.schema import APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
-from nommerctl.adapters.sqlite_errors import translated
+from nommerctl.adapters.sqlite_errors import is_busy, translated
 from nommerctl.errors import UnreachableError
 
 T = TypeVar("T")
 
 _FILE_MODE = 0o600
+_PATIENCE_OF_SQLITE = 500
+"""Milliseconds that SQLite waits by itself: a signal that comes meanwhile is heard that much later."""
+
+_PAUSE = (0.001, 0.01)
+"""Seconds from one try to write to the next."""
 _RETRY_PAUSE = 0.01
 _PRIMARY_CODE = 0xFF  # the byte of an extended result code that says what kind it is
 _creating = threading.Lock()
@@ -72,7 +78,7 @@ class Database:
         try:
             connection = self._take()
             try:
-                connection.execute(begin)
+                self._begin(connection, begin)
                 yield connection
                 connection.commit()
             finally:
@@ -80,6 +86,19 @@ class Database:
                 self._idle.append(connection)
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
+
+    def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
+        """Begin, after other writers. Waits here and not in SQLite, where no signal would be heard meanwhile."""
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute(begin)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - so that two that wait do not meet again
+            else:
+                return
 
     def _take(self) -> sqlite3.Connection:
         try:
@@ -100,6 +119,7 @@ class Database:
             _make_schema(connection, self._path)
             self._use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_OF_SQLITE}")
         except BaseException:
             connection.close()
             raise

@@ -56,12 +56,20 @@ class LocalFleet(LocalFleetReads):
     """Starts workers in sessions of their own, so that neither a closed terminal nor cron's end reaches them."""
 
     def __init__(
-        self, folder: Path, logs: Path, *, worker: Sequence[str], environment: Mapping[str, str], clock: Clock
+        self,
+        folder: Path,
+        logs: Path,
+        *,
+        worker: Sequence[str],
+        environment: Mapping[str, str],
+        clock: Clock,
+        grace: float = GRACE,
     ) -> None:
         super().__init__(folder, worker=worker)
         self._logs = logs
         self._environment = environment
         self._clock = clock
+        self._grace = grace
 
     def spawn_instances(self, launch: Launch) -> list[NodeId]:
         """Start the workers of an order that were not started yet.
@@ -88,11 +96,10 @@ class LocalFleet(LocalFleetReads):
 
     def _start(self, node: NodeId, argv: Sequence[str]) -> None:
         home = NodeHome(self._folder / node)
-        launched = self._clock()
-        descriptor = home.occupy(launched)
         try:
+            descriptor = home.occupy(self._clock())
             with open_log(self._logs, node) as log:
-                process = subprocess.Popen(
+                worker = subprocess.Popen(
                     [*argv, "--node", node, "--lock", str(descriptor)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -102,8 +109,8 @@ class LocalFleet(LocalFleetReads):
                     pass_fds=(descriptor,),
                     start_new_session=True,
                 )
-            home.sign(launched, process.pid)
-            process.returncode = 0  # it outlives us on purpose: nobody waits for it here
+            home.sign(worker.pid)
+            worker.returncode = 0  # it outlives us on purpose: nobody waits for it here
         except OSError as error:
             msg = f"a worker cannot be started: {error}"
             raise UnreachableError(msg) from error
@@ -111,10 +118,13 @@ class LocalFleet(LocalFleetReads):
             home.let_go()
 
     def end_instances(self, nodes: Sequence[NodeId]) -> None:
-        """Ask each worker to end, end it if it does not, and clear away what it left."""
+        """Ask each worker to end, end it if it does not, and clear away what it left.
+
+        UnreachableError if one lives on all the same: it is left as it is, and goes on counting.
+        """
         homes = [NodeHome(self._folder / node) for node in nodes]
         living = [home for home in homes if home.alive()]
-        for sign, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, 1.0)):
+        for sign, patience in ((signal.SIGTERM, self._grace), (signal.SIGKILL, 1.0)):
             for home in living:
                 _signal(home, sign)
             deadline = time.monotonic() + patience
@@ -122,13 +132,23 @@ class LocalFleet(LocalFleetReads):
                 time.sleep(0.05)
                 living = [home for home in living if home.alive()]
         for home in homes:
-            home.clear()
+            if home not in living:
+                home.clear()
+        if living:
+            msg = f"these workers cannot be ended: {', '.join(home.node for home in living)}"
+            raise UnreachableError(msg)
 
 
 def _signal(home: NodeHome, sign: signal.Signals) -> None:
-    """Signal the process that holds the lock: while it is held, the id in it cannot have passed to another."""
+    """Signal the process that holds the lock: while it is held, the id in it cannot have passed to another.
+
+    Nobody, if the lock file does not say who that is: 0 and 1 would be our own process group and the system's first.
+    """
+    pid = home.birth().pid
+    if pid <= 1:
+        return
     try:
-        os.kill(home.birth().pid, sign)
+        os.kill(pid, sign)
     except ProcessLookupError:
         return
     except PermissionError as error:

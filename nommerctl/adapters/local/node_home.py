@@ -16,6 +16,8 @@ from msgspec import Struct
 from nommerctl.domain.times import Instant
 
 _LOCK = "lock"
+_SIGNATURE = 80
+"""Bytes of the text in the lock file."""
 
 UNNAMED = "."
 """Begins the name of a folder that is not a node's yet."""
@@ -34,6 +36,7 @@ class NodeHome:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._descriptor: int | None = None
+        self._launched: Instant = 0
 
     @property
     def node(self) -> str:
@@ -44,13 +47,15 @@ class NodeHome:
         """Make the folder, take the lock, and return its descriptor; FileExistsError if the folder is there already.
 
         The folder gets its name when its lock is held, so that nobody finds it without one and takes the node for dead.
+        Who is to hold the lock signs for it afterwards: until then nobody can be told to end.
         """
         unnamed = self.folder.with_name(f"{UNNAMED}{self.node}")
         shutil.rmtree(unnamed, ignore_errors=True)
         unnamed.mkdir(mode=0o700)
         self._descriptor = os.open(unnamed / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self.sign(launched, os.getpid())
+        self._launched = launched
+        self.sign(0)
         try:
             unnamed.rename(self.folder)
         except OSError as error:
@@ -60,16 +65,21 @@ class NodeHome:
         return self._descriptor
 
     def inherit(self, descriptor: int) -> None:
-        """Hold on to a lock that the process that started this one took for it."""
+        """Hold on to a lock that the process that started this one took for it, and sign for it."""
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - it has no name
+        self._launched = self.birth().launched
         self._descriptor = descriptor
+        self.sign(os.getpid())
 
-    def sign(self, launched: Instant, pid: int) -> None:
-        """Write who holds the lock."""
-        if self._descriptor is not None:
-            text = msgspec.json.encode(Birth(launched, pid))
-            os.pwrite(self._descriptor, text, 0)
-            os.ftruncate(self._descriptor, len(text))
+    def sign(self, pid: int) -> None:
+        """Write which process holds the lock from now on; to be called by who holds it.
+
+        In one write of one length, so that whoever reads it never reads a half.
+        """
+        if self._descriptor is None:
+            msg = f"nobody here holds the lock of {self.node}"
+            raise ValueError(msg)
+        os.pwrite(self._descriptor, msgspec.json.encode(Birth(self._launched, pid)).ljust(_SIGNATURE), 0)
 
     def let_go(self) -> None:
         """Close our hold on the lock; a child that inherited it holds it on."""

@@ -1,5 +1,6 @@
 """The log of a worker: one file for each node, which is also where its standard output and error go."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -38,6 +39,13 @@ def rotate(folder: Path, node: str, *, max_bytes: int = MAX_BYTES) -> None:
 
 def drop_old_logs(folder: Path, *, keep: int = KEPT) -> None:
     """Remove the oldest logs beyond `keep`."""
-    logs = sorted(folder.glob("*.log*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in logs[keep:]:
+    for path in sorted(folder.glob("*.log*"), key=_age)[keep:]:
         path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    """Larger the longer ago it was written to; a log that was just rotated away counts as new."""
+    try:
+        return -path.stat().st_mtime
+    except FileNotFoundError:
+        return -math.inf

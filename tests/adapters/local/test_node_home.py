@@ -16,6 +16,8 @@ def test_a_node_lives_for_as_long_as_its_lock_is_held(tmp_path: Path) -> None:
     assert not home.alive()
     home.occupy(START)
     assert NodeHome(tmp_path / "n1").alive()
+    assert home.birth() == Birth(launched=START, pid=0)
+    home.sign(os.getpid())
     assert home.birth() == Birth(launched=START, pid=os.getpid())
     home.let_go()
     assert not NodeHome(tmp_path / "n1").alive()
