@@ -85,7 +85,7 @@ def build() -> typer.Typer:
     config.command("show")(setup.config_show)
     app.add_typer(config, name="config", rich_help_panel=SETUP)
     app.command(rich_help_panel=SETUP)(setup.schedule)
-    queue = _group("Look after the queue of new jobs.")
+    queue = _group("Inspect and repair the queue of new jobs.")
     dead = _group("Messages that were received too often.")
     dead.command("list")(jobs.dead_list)
     dead.command("retry")(jobs.dead_retry)

@@ -67,7 +67,7 @@ def show(
 
 
 def nodes(ctx: typer.Context, json: Json = False) -> None:
-    """List the nodes, their slots, and what they are at."""
+    """List the nodes, their slots, and what they run."""
     from nommerctl.passes.scale import nodes as known_nodes
     from nommerctl.render import nodes as render
 

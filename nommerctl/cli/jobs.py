@@ -28,7 +28,7 @@ def submit(
     options: Annotated[
         Path | None,
         typer.Option(
-            "--options", metavar="FILE", help="ffmpeg options instead: a JSON list of passes, as media-nommer's."
+            "--options", metavar="FILE", help="ffmpeg options instead: a JSON list of passes, in media-nommer's form."
         ),
     ] = None,
     suffix: Annotated[
@@ -38,7 +38,7 @@ def submit(
         str | None, typer.Option("--client-id", help="Your own name for the job: submitting it twice is the same job.")
     ] = None,
     notify_url: Annotated[
-        str | None, typer.Option("--notify-url", help="Address that is told of every change of state, by a form POST.")
+        str | None, typer.Option("--notify-url", help="URL that gets a form POST for every change of state.")
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Run the passes here until the jobs are finished, and show their progress.")
@@ -131,7 +131,10 @@ def retry(
 
 
 def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Json = False) -> None:
-    """Give up unfinished jobs. The worker of a running one notices at its next heartbeat and stops ffmpeg."""
+    """Cancel unfinished jobs.
+
+    They become ABANDONED. The worker of a running one notices at its next heartbeat and stops ffmpeg.
+    """
     from nommerctl.passes.jobs import cancel as cancel_jobs
     from nommerctl.wiring.process import user
     from nommerctl.wiring.running import with_performer

@@ -50,7 +50,7 @@ def scale(
     time_limit: TimeLimit = None,
     detailed_exitcode: Detailed = False,
 ) -> None:
-    """Launch nodes for the jobs that wait; end nodes that died.
+    """Launch nodes for waiting jobs; end nodes that died.
 
     Launches when jobs overflow the slots of the running nodes, never beyond scale.max_nodes. Nodes without work end
     themselves. The last line sums up: 'Plan: 2 to launch, 0 to end, 1 held by max_nodes'.
@@ -86,7 +86,7 @@ def prune(
     time_limit: TimeLimit = None,
     detailed_exitcode: Detailed = False,
 ) -> None:
-    """Let finished jobs go: from the cache, later from the store.
+    """Remove finished jobs: from the cache, later from the store.
 
     Finished jobs leave the cache, and so the list, after cache.keep_finished; they are removed from the store after
     upkeep.retention, once they stand in upkeep.archive if that is set.
@@ -106,8 +106,8 @@ def run(
 ) -> None:
     """Make all passes in one process: refresh, abandon, scale, prune.
 
-    For a crontab of one line. A pass that another process is making at the moment is left to it. The time limit is
-    each pass's own.
+    For a crontab of one line. A pass that is already running elsewhere is left to it. The time limit is each pass's
+    own. With --dry-run each pass is judged by what is there now, without the effects of those before it.
     """
     from nommerctl.wiring.running import ALL
 
@@ -128,9 +128,9 @@ def worker(
     node: Annotated[str | None, typer.Option(hidden=True)] = None,
     lock: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Work off jobs in this process until there are none left.
+    """Run jobs in this process until none are left.
 
-    Scale starts workers by itself; this is for a machine that should work without it, and for looking on. SIGTERM or
+    Scale starts workers by itself; this is for a machine that should work without it, or to watch one work. SIGTERM or
     Ctrl-C hands the jobs back to the queue.
     """
     from nommerctl.wiring.working import run_worker

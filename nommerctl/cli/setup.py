@@ -12,7 +12,7 @@ from nommerctl.errors import UsageError
 
 
 def demo(ctx: typer.Context, json: Json = False) -> None:
-    """Encode three short clips, to see the whole at work.
+    """Encode three short clips, to see the whole farm at work.
 
     Uses a scratch folder, which stays, so that you can go on by hand with the commands that are printed.
     """
@@ -52,7 +52,7 @@ def schedule(
 
 def config_generate(
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file, which must not exist, not to stdout.")
+        Path | None, typer.Option("--output", "-o", help="Write to this new file instead of stdout.")
     ] = None,
 ) -> None:
     """Print a settings file: every key, its default, its meaning."""

@@ -1,7 +1,7 @@
 """The settings as frozen records, one for each TOML section: defaults, limits and meaning stand here and nowhere else.
 
 Durations are seconds; in a settings file they may also be written as text with a unit ("90s", "15min", "24h", "14d").
-Loading, with files, variables and flags, is the business of nommerctl/settings.py.
+Loading, with files, variables and flags, is the business of nommerctl/settings/.
 """
 
 from enum import StrEnum
