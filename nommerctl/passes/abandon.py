@@ -6,7 +6,8 @@ from nommerctl.domain.moves import AbandonAfter, AttemptLimits, abandoned, stale
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.times import age, micros, seconds_between
 from nommerctl.passes.announce import announce
-from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
+from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.ports import Clock
 
 
 def abandon(

@@ -4,7 +4,8 @@ import contextlib
 
 from nommerctl.domain.job import EncodingJob
 from nommerctl.errors import AWAY
-from nommerctl.ports import FarmWrites, JobCache
+from nommerctl.passes.means import FarmWrites
+from nommerctl.ports import JobCache
 
 
 def announce(writes: FarmWrites, job: EncodingJob) -> None:

@@ -8,7 +8,8 @@ from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
 from nommerctl.passes.announce import announce
-from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, JobReads, Performer
+from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.ports import Clock, JobReads
 
 SHOWN_MATCHES = 3
 

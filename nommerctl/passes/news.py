@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from nommerctl.ports import FarmReads, Message, Queue
+from nommerctl.passes.means import FarmReads
+from nommerctl.ports import Message, Queue
 
 BATCH = 1000
 """Messages asked for in one receive."""

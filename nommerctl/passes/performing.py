@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
 from nommerctl.errors import ConflictError, IllegalMoveError, NommerctlError, TransferError, UnansweredError
-from nommerctl.ports import Chain, Effect, FarmWrites
+from nommerctl.passes.means import Chain, Effect, FarmWrites
 
 PARALLEL = 8
 """How many groups of effects run side by side."""

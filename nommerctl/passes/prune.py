@@ -11,7 +11,8 @@ from nommerctl.domain.job import FINISHED_STATES, EncodingJob, JobState
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, micros
-from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
+from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.ports import Clock
 
 BATCH = 500
 """Jobs removed by one effect, so that a signal is heeded between batches."""

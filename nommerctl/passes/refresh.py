@@ -12,8 +12,9 @@ from nommerctl.domain.job import IN_WORK, EncodingJob, JobId, JobState, is_job_i
 from nommerctl.domain.moves import claimable, requeued
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.times import Instant, micros
+from nommerctl.passes.means import Effect, FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.telling import tell
-from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, News, Performer
+from nommerctl.ports import Clock
 
 BATCH = 500
 """Jobs read from the store, and committed to the cache, at a time."""

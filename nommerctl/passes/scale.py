@@ -14,7 +14,8 @@ from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, seconds_between
-from nommerctl.ports import Clock, Effect, FarmReads, FarmWrites, Performer
+from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.ports import Clock
 
 
 def scale(

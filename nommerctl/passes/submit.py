@@ -14,7 +14,8 @@ from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import check_notify_url, file_name_stem, normalised
 from nommerctl.errors import UsageError
 from nommerctl.passes.announce import hint
-from nommerctl.ports import FarmWrites, SourceLook, Storage
+from nommerctl.passes.means import FarmWrites
+from nommerctl.ports import SourceLook, Storage
 
 FRESH = 5.0
 """Seconds since its last change within which a source may still be being written."""

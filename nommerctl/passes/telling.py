@@ -6,7 +6,7 @@ from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.moves import told
 from nommerctl.domain.outcome import Change
 from nommerctl.domain.times import Instant, micros
-from nommerctl.ports import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
 
 TURN = 60.0
 """Seconds after which telling begins with another host."""

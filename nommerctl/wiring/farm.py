@@ -22,7 +22,8 @@ from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain.options import Preset
 from nommerctl.domain.schedule import overdue, overdue_sentence
 from nommerctl.errors import PermissionDeniedError, SettingsError
-from nommerctl.ports import Archive, FarmReads, FarmWrites, JobStore, Ledger, Queue, Storage
+from nommerctl.passes.means import FarmReads, FarmWrites
+from nommerctl.ports import Archive, JobStore, Ledger, Queue, Storage
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
 

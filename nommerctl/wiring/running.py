@@ -12,12 +12,12 @@ from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.schedule import PassRecord
 from nommerctl.errors import ExitCode, NommerctlError
 from nommerctl.passes.abandon import abandon
+from nommerctl.passes.means import FarmReads, News, Performer
 from nommerctl.passes.news import ComparedNews, QueueNews
 from nommerctl.passes.performing import Doer, Rehearsal
 from nommerctl.passes.prune import prune
 from nommerctl.passes.refresh import refresh
 from nommerctl.passes.scale import scale
-from nommerctl.ports import FarmReads, News, Performer
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.limits import OVERTIME, Limits

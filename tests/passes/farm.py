@@ -9,13 +9,13 @@ from nommerctl.domain.moves import advanced, claimed, finished, submitted
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.times import micros
 from nommerctl.passes.abandon import abandon
+from nommerctl.passes.means import FarmReads, FarmWrites, Performer
 from nommerctl.passes.news import ComparedNews, QueueNews
 from nommerctl.passes.performing import Doer, Rehearsal
 from nommerctl.passes.prune import prune
 from nommerctl.passes.refresh import refresh
 from nommerctl.passes.scale import scale
 from nommerctl.passes.submit import store_jobs
-from nommerctl.ports import FarmReads, FarmWrites, Performer
 from tests.builders import make_job
 from tests.fakes.archive import FakeArchive
 from tests.fakes.clock import FakeClock

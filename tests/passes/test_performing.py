@@ -4,8 +4,8 @@ import pytest
 
 from nommerctl.domain.outcome import Change, Failure, Held
 from nommerctl.errors import IllegalMoveError, TimeLimitError, TransferError, UnansweredError, UnreachableError
+from nommerctl.passes.means import Effect, FarmWrites
 from nommerctl.passes.performing import Doer, Rehearsal
-from nommerctl.ports import Effect, FarmWrites
 from tests.passes.farm import FakeFarm, nothing
 
 

@@ -1,0 +1,118 @@
+"""What a pass is given: the farm to look at, and somebody to carry out what it wants done.
+
+A pass itself gets only what may be read. What it wants to change it gives to a Performer, which alone has the means to
+write. So a dry run cannot write: it has nothing to write with.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from nommerctl.domain.outcome import Change, Decision, Held, Outcome
+from nommerctl.ports import (
+    Archive,
+    CachedJobs,
+    Fleet,
+    FleetReads,
+    JobCache,
+    JobReads,
+    JobStore,
+    Ledger,
+    LedgerReads,
+    Notifier,
+    Queue,
+    QueueReads,
+)
+
+
+@dataclass(frozen=True)
+class FarmReads:
+    """The whole farm, to be looked at."""
+
+    store: JobReads
+    cache: CachedJobs
+    ledger: LedgerReads
+    fleet: FleetReads
+    new_jobs: QueueReads
+    changes: QueueReads
+
+
+@dataclass(frozen=True)
+class FarmWrites:
+    """The whole farm, to be acted upon."""
+
+    store: JobStore
+    cache: JobCache
+    ledger: Ledger
+    fleet: Fleet
+    new_jobs: Queue
+    changes: Queue
+    notifier: Notifier
+    archive: Archive | None
+
+    @property
+    def reads(self) -> FarmReads:
+        """The same farm, to be looked at: a pass that acts looks through the same adapters."""
+        return FarmReads(
+            store=self.store,
+            cache=self.cache,
+            ledger=self.ledger,
+            fleet=self.fleet,
+            new_jobs=self.new_jobs,
+            changes=self.changes,
+        )
+
+
+Effect: TypeAlias = Callable[[FarmWrites], object]
+"""What a pass wants done, given the means to do it."""
+
+
+Chain: TypeAlias = Sequence[tuple[Change, Effect]]
+"""Effects that make sense in this order only."""
+
+
+class Performer(Protocol):
+    """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run.
+
+    Before an effect begins the time limit and signals are heeded: TimeLimitError, InterruptedPassError or
+    TerminatedPassError comes out. An effect that fails for its own item (TransferError) is noted as failed, one that
+    comes too late (IllegalMoveError, ConflictError) as held; any other error ends the pass.
+    """
+
+    def __call__(self, change: Change, effect: Effect) -> bool:
+        """Do one effect and note it as changed; return whether it was done. In a dry run: note it, return True."""
+
+    def note(self, change: Change) -> None:
+        """Note something that has come about: no effect of this pass, but its reader should know."""
+
+    def quietly(self, effect: Effect) -> None:
+        """Do what nobody has to be told of, such as noting the time of a refresh. In a dry run: nothing."""
+
+    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
+        """Do several groups side by side, and in each its chains one after the other; note all of it.
+
+        A chain ends at its first failure. A group ends when nobody answers (UnansweredError).
+        """
+
+    def heed(self) -> None:
+        """Raise what ends the pass (time limit, signal), or return; for the time between effects."""
+
+    def outcome(
+        self,
+        command: str,
+        *,
+        held: Sequence[Held] = (),
+        facts: dict[str, int] | None = None,
+        plan: Decision | None = None,
+    ) -> Outcome:
+        """Return the outcome of the pass so far."""
+
+
+class News(Protocol):
+    """Which jobs changed since the cache last heard."""
+
+    def changed_ids(self, heed: Callable[[], None]) -> Sequence[str]:
+        """Return the ids that changed, each once, and texts that are no ids as they came; `heed` may end it early."""
+
+    def acknowledge(self) -> None:
+        """What was returned has been applied and need not be said again."""
