@@ -10,7 +10,7 @@ from nommerctl.cli.options import DryRun, JobNames, Json
 from nommerctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from nommerctl.domain.job import EncodingJob
+    from nommerctl.domain.job import EncodingJob, short_id
     from nommerctl.domain.outcome import Outcome
     from nommerctl.wiring.farm import Farm
 
@@ -72,7 +72,7 @@ def submit(
     jobs = submitted.jobs
     for wanted, job in zip(submitted.asked, jobs, strict=True):
         if (wanted.source, wanted.dest, wanted.options) != (job.source, job.dest, job.options):
-            narrate(f"nommerctl: job {job.id[:12]} was submitted before, for something else: it stays as it is")
+            narrate(f"nommerctl: job {short_id(job.id)} was submitted before, for something else: it stays as it is")
     if wait:
         from nommerctl.cli.live import wait_for
 

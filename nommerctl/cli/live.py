@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from nommerctl.cli.context import narrate, report_others
-from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.job import EncodingJob, short_id
 from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Lines:
         for job in jobs:
             if self._states.get(job.id) != job.state:
                 self._states[job.id] = job.state
-                narrate(f"{job.id[:12]} {job.state.value} {job.dest}")
+                narrate(f"{short_id(job.id)} {job.state.value} {job.dest}")
 
 
 class Bars:

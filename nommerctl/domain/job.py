@@ -11,6 +11,9 @@ from nommerctl.domain.times import Instant
 JobId: TypeAlias = str
 """Fifty lower-case hexadecimal characters."""
 
+SHORT_ID = 12
+"""Characters of an id that tell it from all others of a farm, in practice."""
+
 _JOB_ID = re.compile(r"[0-9a-f]{50}")
 
 
@@ -139,6 +142,11 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return self.lease.owner
         in_work = [entry.by for entry in self.history if entry.state in IN_WORK]
         return in_work[-1] if in_work else None
+
+
+def short_id(job_id: JobId) -> str:
+    """Return as much of an id as a person needs to name the job."""
+    return job_id[:SHORT_ID]
 
 
 def is_job_id(text: str) -> bool:

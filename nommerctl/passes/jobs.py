@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob, JobState, short_id
 from nommerctl.domain.moves import cancelled, retried
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.text import shown
@@ -41,7 +41,7 @@ def retry(
         jobs += reads.store.in_state(JobState.ERROR)
     for job in {job.id: job for job in jobs}.values():
         if job.state not in {JobState.ERROR, JobState.ABANDONED}:
-            msg = f"job {job.id[:12]} is {job.state}: only jobs in ERROR or ABANDONED can be retried"
+            msg = f"job {short_id(job.id)} is {job.state}: only jobs in ERROR or ABANDONED can be retried"
             raise UsageError(msg)
     for job in {job.id: job for job in jobs}.values():
         perform(Change("retry", job.id, f"was {job.state}"), _retry(job, by, clock))
@@ -62,7 +62,7 @@ def cancel(reads: FarmReads, perform: Performer, prefixes: Sequence[str], *, by:
     jobs = {job.id: job for job in (named(reads.store, prefix) for prefix in prefixes)}
     for job in jobs.values():
         if job.finished:
-            msg = f"job {job.id[:12]} is {job.state} already: there is nothing to cancel"
+            msg = f"job {short_id(job.id)} is {job.state} already: there is nothing to cancel"
             raise UsageError(msg)
     for job in jobs.values():
         perform(Change("cancel", job.id, f"was {job.state}"), _cancel(job, by, clock))

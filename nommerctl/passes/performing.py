@@ -11,15 +11,49 @@ PARALLEL = 8
 """How many groups of effects run side by side."""
 
 
-class Doer:
-    """Does each effect with the means it was given; `heed` raises what ends the pass."""
+class _Notes:
+    """What a performer noted, and the outcome that is made of it."""
 
-    def __init__(self, writes: FarmWrites, *, heed: Callable[[], None]) -> None:
-        self._writes = writes
+    dry_run: bool
+
+    def __init__(self, *, heed: Callable[[], None]) -> None:
+        self.heed = heed
         self._changed: list[Change] = []
         self._failed: list[Failure] = []
         self._held: list[Held] = []
-        self.heed = heed
+
+    def note(self, change: Change) -> None:
+        """Note what has come about, or what would."""
+        self._changed.append(change)
+
+    def outcome(
+        self,
+        command: str,
+        *,
+        held: Sequence[Held] = (),
+        facts: dict[str, int] | None = None,
+        plan: Decision | None = None,
+    ) -> Outcome:
+        """Return what was noted so far."""
+        return Outcome(
+            command=command,
+            dry_run=self.dry_run,
+            changed=tuple(self._changed),
+            failed=tuple(self._failed),
+            held=(*held, *self._held),
+            facts=facts or {},
+            plan=plan,
+        )
+
+
+class Doer(_Notes):
+    """Does each effect with the means it was given; `heed` raises what ends the pass."""
+
+    dry_run = False
+
+    def __init__(self, writes: FarmWrites, *, heed: Callable[[], None]) -> None:
+        super().__init__(heed=heed)
+        self._writes = writes
 
     def __call__(self, change: Change, effect: Effect) -> bool:
         """Do one effect; note it as changed, failed or held."""
@@ -36,12 +70,8 @@ class Doer:
         except (IllegalMoveError, ConflictError) as error:
             self._held.append(Held("changed meanwhile", str(error)))
             return error
-        self._changed.append(change)
+        self.note(change)
         return None
-
-    def note(self, change: Change) -> None:
-        """Note what has come about."""
-        self._changed.append(change)
 
     def quietly(self, effect: Effect) -> None:
         """Do one effect without noting it."""
@@ -62,41 +92,17 @@ class Doer:
             if isinstance(next((error for error in tried if error), None), UnansweredError):
                 return
 
-    def outcome(
-        self,
-        command: str,
-        *,
-        held: Sequence[Held] = (),
-        facts: dict[str, int] | None = None,
-        plan: Decision | None = None,
-    ) -> Outcome:
-        """Return what was done."""
-        return Outcome(
-            command=command,
-            changed=tuple(self._changed),
-            failed=tuple(self._failed),
-            held=(*held, *self._held),
-            facts=facts or {},
-            plan=plan,
-        )
 
-
-class Rehearsal:
+class Rehearsal(_Notes):
     """Lists each effect and does none: it was given nothing to do them with."""
 
-    def __init__(self, *, heed: Callable[[], None]) -> None:
-        self._changed: list[Change] = []
-        self.heed = heed
+    dry_run = True
 
     def __call__(self, change: Change, effect: Effect) -> bool:  # noqa: ARG002 - it is not done
         """Note the effect as what would be changed."""
         self.heed()
-        self._changed.append(change)
+        self.note(change)
         return True
-
-    def note(self, change: Change) -> None:
-        """Note what has come about."""
-        self._changed.append(change)
 
     def quietly(self, effect: Effect) -> None:
         """Nothing: nobody would be told of it."""
@@ -105,21 +111,3 @@ class Rehearsal:
         """Note all effects of all groups, in order."""
         for change, effect in (step for group in groups for chain in group for step in chain):
             self(change, effect)
-
-    def outcome(
-        self,
-        command: str,
-        *,
-        held: Sequence[Held] = (),
-        facts: dict[str, int] | None = None,
-        plan: Decision | None = None,
-    ) -> Outcome:
-        """Return what would be done."""
-        return Outcome(
-            command=command,
-            dry_run=True,
-            changed=tuple(self._changed),
-            held=tuple(held),
-            facts=facts or {},
-            plan=plan,
-        )

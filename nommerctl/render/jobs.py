@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import SHORT_ID, EncodingJob, JobState
 from nommerctl.domain.reasons import reason, waits_plainly
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
@@ -15,7 +15,6 @@ from nommerctl.render.styled import QUIET, STATE_STYLES, Span
 from nommerctl.render.tables import Column, Row, table
 from nommerctl.render.tsv import tsv
 
-SHORT_ID = 12
 BAR = 8
 
 COLUMNS = (

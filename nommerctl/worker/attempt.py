@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from nommerctl.domain.config import WorkerSettings
-from nommerctl.domain.job import EncodingJob, JobState, Progress
+from nommerctl.domain.job import EncodingJob, JobState, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.times import micros
@@ -42,7 +42,7 @@ class WorkerPorts:
         try:
             self.changes.send([job_id])
         except AWAY as error:
-            self.log(f"{job_id[:12]} change not announced: {error}")
+            self.log(f"{short_id(job_id)} change not announced: {error}")
 
 
 def _stamp(source: Path) -> tuple[int, int, int] | None:
@@ -98,7 +98,7 @@ class Attempt:
         except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
         except AWAY as error:
-            self._ports.log(f"{self.job_id[:12]} heartbeat not written: {error}")
+            self._ports.log(f"{short_id(self.job_id)} heartbeat not written: {error}")
 
     def stop(self, reason: str) -> None:
         """Have the job handed back, soon."""
@@ -126,10 +126,10 @@ class Attempt:
         try:
             self._conclude(self._ending())
         except (LeaseLostError, UsageError):
-            log(f"{self.job_id[:12]} lost: cancelled, removed, or taken over by another worker")
+            log(f"{short_id(self.job_id)} lost: cancelled, removed, or taken over by another worker")
             self._give_message_back()
         except AWAY as error:
-            log(f"{self.job_id[:12]} left to its lease: {error}")
+            log(f"{short_id(self.job_id)} left to its lease: {error}")
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
             self.over.set()
@@ -213,14 +213,14 @@ class Attempt:
             self._ports.new_jobs.delete([self._message])
         else:
             self._ports.new_jobs.extend([self._message], 0)
-        self._ports.log(f"{self.job_id[:12]} {job.state.value}{': ' + job.details if job.details else ''}")
+        self._ports.log(f"{short_id(self.job_id)} {job.state.value}{': ' + job.details if job.details else ''}")
 
     def _give_message_back(self) -> None:
         """Let whoever receives it next find out what it is worth: a finished job's message is deleted there."""
         try:
             self._ports.new_jobs.extend([self._message], 0)
         except AWAY as error:
-            self._ports.log(f"{self.job_id[:12]} message left to its visibility: {error}")
+            self._ports.log(f"{short_id(self.job_id)} message left to its visibility: {error}")
 
     def _until(self) -> int:
         return self._ports.clock() + micros(self._settings.lease)

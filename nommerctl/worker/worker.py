@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.fleet import Heartbeat
-from nommerctl.domain.job import EncodingJob, JobState, Lease, is_job_id
+from nommerctl.domain.job import EncodingJob, JobState, Lease, is_job_id, short_id
 from nommerctl.domain.moves import claimed, lease_live
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, micros, seconds_between
@@ -144,7 +144,7 @@ class Worker:
         try:
             job = self._ports.store.transition(message.body, claim)
         except UsageError:
-            self._ports.log(f"{message.body[:12]} is not in the store: its message was deleted")
+            self._ports.log(f"{short_id(message.body)} is not in the store: its message was deleted")
             self._ports.new_jobs.delete([message])
         except IllegalMoveError:
             self._turn_away(message)
@@ -154,7 +154,7 @@ class Worker:
                 self._begin(job, message, lease.id)
             else:
                 self._ports.new_jobs.delete([message])
-                self._ports.log(f"{job.id[:12]} {job.state.value}: {job.details}")
+                self._ports.log(f"{short_id(job.id)} {job.state.value}: {job.details}")
 
     def _turn_away(self, message: Message) -> None:
         """Delete the message of a finished job; hide that of a held one until its lease may have ended."""
@@ -175,10 +175,10 @@ class Worker:
             settings=self._settings,
             folder=self._identity.folder / lease_id,
         )
-        thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{job.id[:12]}", daemon=True)
+        thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{short_id(job.id)}", daemon=True)
         self._active[lease_id] = (attempt, thread)
         self._taken += 1
-        self._ports.log(f"{job.id[:12]} attempt {job.attempt}: {job.source} > {job.dest}")
+        self._ports.log(f"{short_id(job.id)} attempt {job.attempt}: {job.source} > {job.dest}")
         thread.start()
 
     def _run(self, attempt: Attempt) -> None:
