@@ -10,7 +10,7 @@ from nommerctl.cli.options import DryRun, JobNames, Json
 from nommerctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from nommerctl.domain.job import EncodingJob, short_id
+    from nommerctl.domain.job import EncodingJob
     from nommerctl.domain.outcome import Outcome
     from nommerctl.wiring.farm import Farm
 
@@ -50,6 +50,7 @@ def submit(
     Everything is checked first: sources that are missing, empty or still being written, destinations that cannot be
     written, unknown presets and options are refused, and then nothing is stored.
     """
+    from nommerctl.domain.job import short_id
     from nommerctl.wiring.submitting import Submission, submit_jobs
 
     farm = open_farm(ctx)
