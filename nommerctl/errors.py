@@ -132,10 +132,22 @@ class EncodingError(NommerctlError):
         self.log = log
 
 
-class TransferError(NommerctlError):
-    """A source could not be fetched, an output not be put in place, or a notification not be delivered."""
+class ItemError(NommerctlError):
+    """One item of a pass failed, for reasons of its own: the others go on."""
 
     code = ExitCode.ITEMS_FAILED
+    kind = "item"
+
+
+class NodeLivesOnError(ItemError):
+    """A node was told to end, and killed, and lives on."""
+
+    kind = "node_lives_on"
+
+
+class TransferError(ItemError):
+    """A source could not be fetched, an output not be put in place, or a notification not be delivered."""
+
     kind = "transfer"
 
 

@@ -259,7 +259,10 @@ class Fleet(FleetReads, Protocol):
         """
 
     def end_instances(self, nodes: Sequence[NodeId]) -> None:
-        """End nodes of this farm and clear away what they left; no error if one is gone already."""
+        """End nodes of this farm and clear away what they left; no error if one is gone already.
+
+        NodeLivesOnError for one that cannot be ended; it goes on being shown.
+        """
 
 
 # --- files, and what happens to them ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,11 +15,11 @@ _PAUSE = 0.002
 
 
 @contextmanager
-def locked(folder: Path, timeout: float) -> Iterator[None]:
+def locked(folder: Path, timeout: float, keep_on: Callable[[], None]) -> Iterator[None]:
     """Hold the lock of a cache folder, `<folder>.lock` beside it; the kernel frees it if the process dies.
 
     It stands beside the folder, not in it, so that it outlives the folder that is set aside. TryAgainError when
-    another process, or another thread, still holds it after `timeout` seconds.
+    another process, or another thread, still holds it after `timeout` seconds; `keep_on` may raise before that.
     """
     path = folder.with_name(f"{folder.name}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -29,6 +29,7 @@ def locked(folder: Path, timeout: float) -> Iterator[None]:
             if time.monotonic() > deadline:
                 msg = f"another process has been writing the job cache in {folder} for {timeout:g} s"
                 raise TryAgainError(msg)
+            keep_on()
             time.sleep(_PAUSE)
         yield
     finally:

@@ -17,7 +17,7 @@ import msgspec
 
 from nommerctl.domain.job import EncodingJob, JobId, JobState, is_job_id
 from nommerctl.domain.times import Instant
-from nommerctl.errors import UnreachableError
+from nommerctl.errors import TryAgainError, UnreachableError
 from nommerctl.ports import CacheStatus
 
 DATABASE = "cache.db"
@@ -40,6 +40,12 @@ _COUNTS = "SELECT tag, COUNT(*) FROM Cache WHERE tag IS NOT NULL GROUP BY tag"
 
 
 _Row: TypeAlias = tuple[Any, ...]
+
+
+class CacheReplacedError(TryAgainError):
+    """The folder of the job cache holds another database than the one that was opened, or none: open it again."""
+
+    kind = "cache_replaced"
 
 
 class CacheDamagedError(UnreachableError):

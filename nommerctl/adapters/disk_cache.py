@@ -16,7 +16,7 @@ import msgspec
 
 from nommerctl.adapters import cache_table, os_errors
 from nommerctl.adapters.cache_folder import locked, make_private, set_aside
-from nommerctl.adapters.cache_table import DATABASE, FORMAT, STATUS_KEY, CacheDamagedError
+from nommerctl.adapters.cache_table import DATABASE, FORMAT, STATUS_KEY, CacheDamagedError, CacheReplacedError
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
 from nommerctl.adapters.sqlite_errors import shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
@@ -84,9 +84,10 @@ class JobCache(CacheReads):
     `open_cache` opens then is a new, cold one.
     """
 
-    def __init__(self, folder: Path, timeout: float) -> None:
+    def __init__(self, folder: Path, timeout: float, keep_on: Callable[[], None]) -> None:
         self._folder = folder
         self._timeout = timeout
+        self._keep_on = keep_on
         self._cache = _Cache(folder, timeout)
         self._cache.connection.execute(f"PRAGMA user_version = {FORMAT}")
         self._identity = _identity(folder)
@@ -98,7 +99,7 @@ class JobCache(CacheReads):
     def set_aside(self) -> None:
         """Close this cache and set its folder aside, unless another process has done that already."""
         self.close()
-        with _translating(self._folder), locked(self._folder, self._timeout):
+        with _translating(self._folder), locked(self._folder, self._timeout, self._keep_on):
             if _identity(self._folder) == self._identity:
                 set_aside(self._folder)
 
@@ -155,10 +156,10 @@ class JobCache(CacheReads):
 
     @contextmanager
     def _transaction(self) -> Iterator[_Cache]:
-        with self._setting_aside(), _translating(self._folder), locked(self._folder, self._timeout):
+        with self._setting_aside(), _translating(self._folder), locked(self._folder, self._timeout, self._keep_on):
             if _identity(self._folder) != self._identity:
                 msg = f"another process has begun a new job cache in {self._folder}"
-                raise TryAgainError(msg)
+                raise CacheReplacedError(msg)
             with self._cache.transact():
                 yield self._cache
 
@@ -171,11 +172,12 @@ class JobCache(CacheReads):
             raise
 
 
-def open_cache(folder: Path, timeout: float = TIMEOUT) -> JobCache:
+def open_cache(folder: Path, timeout: float = TIMEOUT, *, keep_on: Callable[[], None] = lambda: None) -> JobCache:
     """Open the job cache in `folder`, made if it is missing; a damaged one is set aside and a cold one made.
 
     A lock that another process holds is waited for, `timeout` seconds at most, then TryAgainError; so too when the
-    disk is full. PermissionDeniedError when the folder may not be written.
+    disk is full. PermissionDeniedError when the folder may not be written. What `keep_on` raises while waiting comes
+    out.
     """
     if "$" in str(folder):
         msg = f"farm.state_dir must not hold a $: {folder}"  # diskcache would take it for a variable
@@ -183,19 +185,19 @@ def open_cache(folder: Path, timeout: float = TIMEOUT) -> JobCache:
     folder = folder.absolute()
     with _translating(folder):
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(folder, timeout):
+        with locked(folder, timeout, keep_on):
             try:
-                return _open_sound(folder, timeout)
+                return _open_sound(folder, timeout, keep_on)
             except CacheDamagedError:
                 set_aside(folder)
-            return _open_sound(folder, timeout)
+            return _open_sound(folder, timeout, keep_on)
 
 
-def _open_sound(folder: Path, timeout: float) -> JobCache:
+def _open_sound(folder: Path, timeout: float, keep_on: Callable[[], None]) -> JobCache:
     with _translating(folder):
         _check(folder, timeout)
         make_private(folder)
-        return JobCache(folder, timeout)
+        return JobCache(folder, timeout, keep_on)
 
 
 def _check(folder: Path, timeout: float) -> None:

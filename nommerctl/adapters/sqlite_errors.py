@@ -24,6 +24,19 @@ def _extended_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
+_UNWRITTEN = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_DIR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    }
+)
+"""What it says of a full disk when the space was to be for its log, or for the index of that."""
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds the lock that was wanted."""
     return _extended_code(error) & _PRIMARY_CODE in _BUSY
@@ -53,8 +66,8 @@ def translated(error: sqlite3.Error, path: Path) -> NommerctlError:
     code = extended & _PRIMARY_CODE
     if code in _BUSY or extended in _HALF_WRITTEN:
         return TryAgainError(f"{path} is locked by another process: {error}")
-    if code == sqlite3.SQLITE_FULL:
-        return TryAgainError(f"the disk that holds {path} is full: {error}")
+    if code == sqlite3.SQLITE_FULL or extended in _UNWRITTEN:
+        return TryAgainError(f"the disk that holds {path} is full, or fails: {error}")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM} or (code == sqlite3.SQLITE_CANTOPEN and _closed(path)):
         return PermissionDeniedError(f"no permission to use {path}: {error}")
     return UnreachableError(f"{path} cannot be used: {error}")

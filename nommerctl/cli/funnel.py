@@ -52,10 +52,10 @@ def _as_ours(error: Exception) -> NommerctlError:
         hint = f"; see '{context.command_path} --help'" if context is not None else ""
         return UsageError(f"{words().strip().rstrip('.')}{hint}")
     if isinstance(error, OSError):
-        if error.filename is None:  # a write: Typer's own, of a help text
-            silence_output()
+        if Path(traceback.extract_tb(error.__traceback__)[-1].filename).is_relative_to(Path(typer.__file__).parent):
+            silence_output()  # it was Typer that wrote: a help text
             return unwritten(error)
-        return translated(error, f"'{error.filename}' cannot be used")
+        return translated(error, f"'{error.filename}' cannot be used" if error.filename else "the system refused")
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
     return NommerctlError(f"a bug in nommerctl, please report it: {error!r} at {place}")

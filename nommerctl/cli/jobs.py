@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, narrate, open_farm, report_others, terminal
+from nommerctl.cli.context import complain, emit, narrate, open_farm, report_others, terminal
 from nommerctl.cli.options import DryRun, JobNames, Json
 from nommerctl.errors import ExitCode, UsageError
 
@@ -125,6 +125,7 @@ def retry(
     farm = open_farm(ctx)
     outcome = with_performer(
         farm,
+        "retry",
         lambda reads, perform: retry_jobs(reads, perform, jobs or [], failed=failed, by=user(), clock=farm.clock),
         dry_run=dry_run,
     )
@@ -143,6 +144,7 @@ def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Js
     farm = open_farm(ctx)
     outcome = with_performer(
         farm,
+        "cancel",
         lambda reads, perform: cancel_jobs(reads, perform, jobs, by=user(), clock=farm.clock),
         dry_run=dry_run,
     )
@@ -151,10 +153,15 @@ def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Js
 
 def _finish(outcome: "Outcome", *, json: bool) -> None:
     """Show what became of named jobs; one that changed meanwhile, so that it was too late, counts as failed."""
+    from nommerctl.render.errors import error_line
     from nommerctl.render.outcome import outcome_json, outcome_text
 
+    if isinstance(outcome.ended_by, UsageError):
+        raise outcome.ended_by
     emit(outcome_json(outcome) if json else outcome_text(outcome, color=terminal().color))
-    raise typer.Exit(ExitCode.ITEMS_FAILED if outcome.held else outcome.code())
+    if outcome.ended_by is not None:
+        complain(error_line(outcome.ended_by))
+    raise typer.Exit(outcome.code() or (ExitCode.ITEMS_FAILED if outcome.held else ExitCode.DONE))
 
 
 def dead_list(ctx: typer.Context, json: Json = False) -> None:

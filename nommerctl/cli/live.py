@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from nommerctl.cli.context import narrate, report_others
 from nommerctl.domain.job import EncodingJob, short_id
-from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
+from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError, TryAgainError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,12 @@ LOOK = 0.2
 
 PASSES_EVERY = 1.0
 """Seconds between two rounds of passes."""
+
+TELLING_EVERY = 5.0
+"""Seconds between two rounds of telling listeners."""
+
+TELLING_LIMIT = 2.0
+"""Seconds that one of those may take."""
 
 
 def wait_for(farm: "Farm", ids: "Sequence[str]") -> list[EncodingJob]:
@@ -41,7 +47,7 @@ def wait_for(farm: "Farm", ids: "Sequence[str]") -> list[EncodingJob]:
 
 def _wait(farm: "Farm", ids: "Sequence[str]", view: "Lines | Bars") -> list[EncodingJob]:
     held = ""
-    next_round = 0.0
+    next_round = next_telling = 0.0
     while True:
         if time.monotonic() >= next_round:
             held = _make_passes(farm, ids, held)
@@ -49,30 +55,46 @@ def _wait(farm: "Farm", ids: "Sequence[str]", view: "Lines | Bars") -> list[Enco
         jobs = farm.store.get(ids)
         current = [jobs[job_id] for job_id in ids if job_id in jobs]
         view.update(current)
-        if all(job.finished for job in current):
-            _make_passes(farm, ids, held)
+        finished = all(job.finished for job in current)
+        if finished or time.monotonic() >= next_telling:
+            _tell(farm, ids)
+            next_telling = time.monotonic() + TELLING_EVERY
+        if finished:
             return current
         time.sleep(LOOK)
 
 
 def _make_passes(farm: "Farm", own: "Sequence[str]", held_before: str) -> str:
-    """Make a round; what another process is making at the moment is left to it.
+    """Learn and scale; what another process is making at the moment is left to it, what is busy to the next round.
 
     Return what keeps scale from launching, after saying so if that is new: somebody waits for it.
     """
-    from nommerctl.wiring.running import REFRESH, SCALE, run_pass
+    from nommerctl.wiring.running import LEARN, SCALE, run_pass
 
     held = held_before
-    for each in (REFRESH, SCALE):
+    for each in (LEARN, SCALE):
         with suppress(AlreadyRunningError):
             outcome = run_pass(farm, each)
             report_others(outcome, own)
-            if outcome.ended_by is not None:
+            held = "; ".join(hold.reason for hold in outcome.held)
+            if isinstance(outcome.ended_by, TryAgainError):
+                held = str(outcome.ended_by)
+            elif outcome.ended_by is not None:
                 raise outcome.ended_by
-            held = "; ".join(each.reason for each in outcome.held)
     if held and held != held_before:
         narrate(f"waiting: {held}")
     return held
+
+
+def _tell(farm: "Farm", own: "Sequence[str]") -> None:
+    """Tell listeners, but not for longer than somebody who waits for jobs should wait for those."""
+    from nommerctl.wiring.running import REFRESH, run_pass
+
+    with suppress(AlreadyRunningError):
+        outcome = run_pass(farm, REFRESH, time_limit=TELLING_LIMIT)
+        report_others(outcome, own)
+        if isinstance(outcome.ended_by, InterruptedPassError | TerminatedPassError):
+            raise outcome.ended_by
 
 
 def _view(stack: ExitStack) -> "Lines | Bars":

@@ -9,7 +9,11 @@ DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what wou
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-def _finite(seconds: float | None) -> float | None:
+LONGEST = 86_400.0
+"""Seconds that a pass may be given: a day."""
+
+
+def finite(seconds: float | None) -> float | None:
     """Refuse what Python reads as a number and no clock reaches: nan and inf."""
     if seconds is not None and not math.isfinite(seconds):
         msg = f"{seconds} is no number of seconds"
@@ -22,7 +26,8 @@ TimeLimit: TypeAlias = Annotated[
     typer.Option(
         "--time-limit",
         min=0.1,
-        callback=_finite,
+        max=LONGEST,
+        callback=finite,
         metavar="SECONDS",
         help="End after so long (default: farm.time_limit).",
     ),

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nommerctl.cli.context import complain, emit, narrate, open_farm, terminal
-from nommerctl.cli.options import Detailed, DryRun, Json, Quiet, TimeLimit
-from nommerctl.errors import AlreadyRunningError, InterruptedPassError, TerminatedPassError
+from nommerctl.cli.options import Detailed, DryRun, Json, Quiet, TimeLimit, finite
+from nommerctl.errors import AlreadyRunningError, ExitCode, InterruptedPassError, OutputError, TerminatedPassError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,10 @@ def worker(
     idle_exit: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="SECONDS", help="End after so long without work; 0: never (default: worker.idle_exit)."
+            min=0,
+            callback=finite,
+            metavar="SECONDS",
+            help="End after so long without work; 0: never (default: worker.idle_exit).",
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End as soon as the queue is empty.")] = False,
@@ -156,6 +159,7 @@ def _run(
 
     farm = open_farm(ctx)
     outcomes: list[Outcome] = []
+    unread: OutputError | typer.Exit | None = None
     for each in passes:
         try:
             outcome = run_pass(farm, each, dry_run=dry_run, time_limit=time_limit, attended=terminal().attended)
@@ -166,26 +170,39 @@ def _run(
                 narrate(f"nommerctl: {error}")
             continue
         outcomes.append(outcome)
-        if not json:
-            _show(outcome, quiet=quiet)
+        try:
+            _show(outcome, json=json, quiet=quiet)
+        except (OutputError, typer.Exit) as error:  # nobody reads it: the other passes have to be made all the same
+            unread = error
         if isinstance(outcome.ended_by, (InterruptedPassError, TerminatedPassError)):
             break
     if json:
         emit(_document(outcomes, as_one=len(passes) > 1))
-    raise typer.Exit(next((code for each in outcomes if (code := each.code(detailed=detailed))), 0))
+    if isinstance(unread, OutputError):
+        raise unread
+    raise typer.Exit(_code(outcomes, detailed=detailed))
 
 
-def _show(outcome: "Outcome", *, quiet: bool) -> None:
+def _code(outcomes: "Sequence[Outcome]", *, detailed: bool) -> int:
+    """Return the code of the first pass that failed; 10 if none did, `detailed` is asked for and anything changed."""
+    codes = [int(each.code(detailed=detailed)) for each in outcomes]
+    failed = [code for code in codes if code not in {ExitCode.DONE, ExitCode.CHANGED}]
+    return (failed or [max(codes, default=0)])[0]
+
+
+def _show(outcome: "Outcome", *, json: bool, quiet: bool) -> None:
     from nommerctl.render.errors import error_line
     from nommerctl.render.outcome import failures_text, outcome_text
 
+    if outcome.ended_by is not None:
+        complain(error_line(outcome.ended_by))
     where = terminal()
+    if json:
+        return
     if quiet:
         emit(failures_text(outcome, color=where.color))
     elif outcome.eventful or outcome.dry_run or where.is_terminal:
         emit(outcome_text(outcome, color=where.color))
-    if outcome.ended_by is not None:
-        complain(error_line(outcome.ended_by))
 
 
 def _document(outcomes: "Sequence[Outcome]", *, as_one: bool) -> str:

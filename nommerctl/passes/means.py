@@ -75,7 +75,7 @@ class Performer(Protocol):
     """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run.
 
     Before an effect begins the time limit and signals are heeded: TimeLimitError, InterruptedPassError or
-    TerminatedPassError comes out. An effect that fails for its own item (TransferError) is noted as failed, one that
+    TerminatedPassError comes out. An effect that fails for its own item (ItemError) is noted as failed, one that
     comes too late (IllegalMoveError, ConflictError) as held; any other error ends the pass.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
-from nommerctl.errors import ConflictError, IllegalMoveError, NommerctlError, TransferError, UnansweredError
+from nommerctl.errors import ConflictError, IllegalMoveError, ItemError, NommerctlError, UnansweredError
 from nommerctl.passes.means import Chain, Effect, FarmWrites
 
 PARALLEL = 8
@@ -64,7 +64,7 @@ class Doer(_Notes):
         self.heed()
         try:
             effect(self._writes)
-        except TransferError as error:
+        except ItemError as error:
             self._failed.append(Failure(change.action, change.target, str(error)))
             return error
         except (IllegalMoveError, ConflictError) as error:

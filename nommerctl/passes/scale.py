@@ -34,10 +34,10 @@ def scale(
     now = clock()
     view = look(reads, cache_settings, now)
     plan = decide(view, settings, now)
-    _apply(reads, perform, plan, generation=view.generation, slots=settings.jobs_per_node, now=now, new_token=new_token)
     decision = _decision(plan, view, settings, now)
-    if _worth_keeping(decision, reads):
+    if _worth_keeping(decision, reads):  # before it is carried out: whatever comes of that, this was decided
         perform.quietly(lambda writes: writes.ledger.decide(decision))
+    _apply(reads, perform, plan, generation=view.generation, slots=settings.jobs_per_node, now=now, new_token=new_token)
     return perform.outcome("scale", held=plan.held, plan=decision)
 
 

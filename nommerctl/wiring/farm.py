@@ -3,7 +3,8 @@
 import functools
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ class Farm:
         self.settings = loaded.settings
         self.state_dir: Path = loaded.state_dir
         self.clock = process.clock
+        self._heed: Callable[[], None] = lambda: None
         self.worker_flags: tuple[str, ...] = ()
         """What the workers that this process launches are told besides."""
         self.records = PassRecords(self.locks)
@@ -128,10 +130,23 @@ class Farm:
 
     # --- to act upon ---
 
+    @contextmanager
+    def heeding(self, heed: Callable[[], None]) -> Iterator[None]:
+        """Let `heed` break off, by raising, what waits for other processes meanwhile."""
+        before, self._heed = self._heed, heed
+        try:
+            yield
+        finally:
+            self._heed = before
+
+    def _keep_on(self) -> None:
+        """Raise if what is heeded at the moment says so."""
+        self._heed()
+
     @functools.cached_property
     def _database(self) -> Database:
         self.prepare()
-        return Database(self.state_dir / "farm.db")
+        return Database(self.state_dir / "farm.db", keep_on=self._keep_on)
 
     @functools.cached_property
     def store(self) -> JobStore:
@@ -153,7 +168,7 @@ class Farm:
         from nommerctl.adapters.disk_cache import open_cache
 
         self.prepare()
-        return open_cache(self.state_dir / "cache", CACHE_PATIENCE)
+        return open_cache(self.state_dir / "cache", CACHE_PATIENCE, keep_on=self._keep_on)
 
     def writes(self, heed: Callable[[], None]) -> FarmWrites:
         """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""

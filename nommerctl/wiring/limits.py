@@ -1,12 +1,13 @@
 """What ends a pass before its time: its limit, and signals."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from nommerctl.errors import InterruptedPassError, TerminatedPassError, TimeLimitError
+from nommerctl.errors import InterruptedPassError, NommerctlError, TerminatedPassError, TimeLimitError
 
 OVERTIME = 5.0
 """Seconds past its limit after which a pass that hangs in the midst of an effect is broken off."""
@@ -20,17 +21,24 @@ class Limits:
         self._overtime = overtime
         self._deadline = time.monotonic() + seconds
         self._signal: int | None = None
+        self._seen_to = False
 
     def heed(self) -> None:
         """Raise what ends the pass, or return."""
-        if self._signal == signal.SIGINT:
-            msg = "interrupted between two effects: what was done stands"
-            raise InterruptedPassError(msg)
-        if self._signal is not None:
-            msg = "terminated between two effects: what was done stands"
-            raise TerminatedPassError(msg)
+        interruption = self.interruption()
+        if interruption is not None:
+            raise interruption
         if time.monotonic() > self._deadline:
             raise TimeLimitError(self._overrun())
+
+    def interruption(self) -> NommerctlError | None:
+        """Return the error for a signal that came, None if none did; whoever asks has to see to it."""
+        if self._signal is None:
+            return None
+        self._seen_to = True
+        if self._signal == signal.SIGINT:
+            return InterruptedPassError("interrupted between two effects: what was done stands")
+        return TerminatedPassError("terminated between two effects: what was done stands")
 
     def half_over(self) -> bool:
         """Whether half of the time is gone: then a pass should take in no more, and work at what it has."""
@@ -38,7 +46,10 @@ class Limits:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Catch signals, and break off what hangs for too long in the midst of an effect."""
+        """Catch signals, and break off what hangs for too long in the midst of an effect.
+
+        A signal that nobody saw to in time is delivered again afterwards, to whatever handles it then.
+        """
         before = {
             sign: signal.signal(sign, handler)
             for sign, handler in (
@@ -47,13 +58,15 @@ class Limits:
                 (signal.SIGALRM, self._break_off),
             )
         }
-        alarm_before, _ = signal.setitimer(signal.ITIMER_REAL, self.seconds + self._overtime)
+        alarm_before, _ = signal.setitimer(signal.ITIMER_REAL, self.seconds + self._overtime, self._overtime)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, alarm_before)
             for sign, handler in before.items():
                 signal.signal(sign, handler)
+            if self._signal is not None and not self._seen_to:
+                os.kill(os.getpid(), self._signal)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signal = number

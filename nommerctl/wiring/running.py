@@ -6,13 +6,13 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec import structs
 
-from nommerctl.adapters.cache_table import CacheDamagedError
+from nommerctl.adapters.cache_table import CacheDamagedError, CacheReplacedError
 from nommerctl.adapters.local.pass_files import pass_lock
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.schedule import PassRecord
 from nommerctl.errors import ExitCode, NommerctlError
 from nommerctl.passes.abandon import abandon
-from nommerctl.passes.means import FarmReads, News, Performer
+from nommerctl.passes.means import FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.news import ComparedNews, QueueNews
 from nommerctl.passes.performing import Doer, Rehearsal
 from nommerctl.passes.prune import prune
@@ -87,32 +87,51 @@ def run_pass(
     how it went, with whether a person was there (`attended`); a dry run does neither, and has nothing to write with.
     """
     limits = Limits(time_limit or farm.settings.farm.time_limit)
-    with limits.in_force():
+    with limits.in_force(), farm.heeding(limits.heed):
         if dry_run:
             reads = farm.look()
-            return _made(farm, which, reads, Rehearsal(heed=limits.heed), ComparedNews(reads))
-        farm.prepare()
-        with pass_lock(farm.locks, which.verb, now=farm.clock()):
-            return _recorded(farm, which.verb, lambda: _act(farm, which, limits), attended=attended)
+            perform = Rehearsal(heed=limits.heed)
+            news = ComparedNews(reads)
+            outcome = _made(which.verb, perform, lambda: which.make(farm, reads, perform, news))
+        else:
+            farm.prepare()
+            with pass_lock(farm.locks, which.verb, now=farm.clock()):
+                outcome = _recorded(farm, which.verb, lambda: _act(farm, which, limits), attended=attended)
+        return _interrupted(outcome, limits)
 
 
 def _act(farm: Farm, which: Pass, limits: Limits) -> Outcome:
-    """Make a pass that acts; once more from the start if that shows that the cache is damaged."""
+    """Make a pass that acts; once more from the start if its cache turns out damaged, or gone."""
     for _ in range(2):
-        writes = farm.writes(limits.heed)
-        news = QueueNews(writes.changes, visibility=limits.seconds + OVERTIME, enough=limits.half_over)
-        outcome = _made(farm, which, writes.reads, Doer(writes, heed=limits.heed), news)
-        if not isinstance(outcome.ended_by, CacheDamagedError):
+        try:
+            writes = farm.writes(limits.heed)
+        except NommerctlError as error:
+            return Outcome(command=which.verb, ended_by=error)
+        outcome = _acted(farm, which, limits, writes)
+        if not isinstance(outcome.ended_by, CacheDamagedError | CacheReplacedError):
             break
         farm.reopen_cache()
     return outcome
 
 
-def _made(farm: Farm, which: Pass, reads: FarmReads, perform: Performer, news: News) -> Outcome:
+def _acted(farm: Farm, which: Pass, limits: Limits, writes: FarmWrites) -> Outcome:
+    perform = Doer(writes, heed=limits.heed)
+    news = QueueNews(writes.changes, visibility=limits.seconds + OVERTIME, enough=limits.half_over)
+    return _made(which.verb, perform, lambda: which.make(farm, writes.reads, perform, news))
+
+
+def _made(command: str, perform: Performer, make: Callable[[], Outcome]) -> Outcome:
+    """Make a pass; if an error ends it, return what it did until then, and the error."""
     try:
-        return which.make(farm, reads, perform, news)
+        return make()
     except NommerctlError as error:
-        return structs.replace(perform.outcome(which.verb), ended_by=error)
+        return structs.replace(perform.outcome(command), ended_by=error)
+
+
+def _interrupted(outcome: Outcome, limits: Limits) -> Outcome:
+    """The outcome, ended by a signal if one came, even after the last effect or while something was waited for."""
+    interruption = limits.interruption()
+    return outcome if interruption is None else structs.replace(outcome, ended_by=interruption)
 
 
 def _recorded(farm: Farm, verb: str, make: Callable[[], Outcome], *, attended: bool) -> Outcome:
@@ -125,15 +144,27 @@ def _recorded(farm: Farm, verb: str, make: Callable[[], Outcome], *, attended: b
     farm.records.write(structs.replace(record, code=int(ExitCode.BUG)))  # so it says if we do not get to write again
     outcome = make()
     succeeded = record.succeeded if outcome.ended_by else farm.clock()
-    farm.records.write(structs.replace(record, code=int(outcome.code()), succeeded=succeeded))
+    try:
+        farm.records.write(structs.replace(record, code=int(outcome.code()), succeeded=succeeded))
+    except NommerctlError as error:
+        return structs.replace(outcome, ended_by=outcome.ended_by or error)
     return outcome
 
 
-def with_performer(farm: Farm, act: Callable[[FarmReads, Performer], Outcome], *, dry_run: bool = False) -> Outcome:
+def with_performer(
+    farm: Farm, command: str, act: Callable[[FarmReads, Performer], Outcome], *, dry_run: bool = False
+) -> Outcome:
     """Do what a person asked for single jobs, by the same performers and limits as a pass, without its lock."""
     limits = Limits(farm.settings.farm.time_limit)
-    with limits.in_force():
-        if dry_run:
-            return act(farm.look(), Rehearsal(heed=limits.heed))
-        writes = farm.writes(limits.heed)
-        return act(writes.reads, Doer(writes, heed=limits.heed))
+    with limits.in_force(), farm.heeding(limits.heed):
+        reads, perform = _looking(farm, limits) if dry_run else _acting(farm, limits)
+        return _interrupted(_made(command, perform, lambda: act(reads, perform)), limits)
+
+
+def _looking(farm: Farm, limits: Limits) -> tuple[FarmReads, Performer]:
+    return farm.look(), Rehearsal(heed=limits.heed)
+
+
+def _acting(farm: Farm, limits: Limits) -> tuple[FarmReads, Performer]:
+    writes = farm.writes(limits.heed)
+    return writes.reads, Doer(writes, heed=limits.heed)

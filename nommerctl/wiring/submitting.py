@@ -14,7 +14,13 @@ from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
 from nommerctl.domain.uris import normalised
-from nommerctl.errors import AlreadyRunningError, EncodingError, UsageError
+from nommerctl.errors import (
+    AlreadyRunningError,
+    EncodingError,
+    InterruptedPassError,
+    TerminatedPassError,
+    UsageError,
+)
 from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
@@ -74,7 +80,10 @@ def _warm_cache(farm: Farm) -> Outcome | None:
     refreshed = farm.cache.status().refreshed
     if refreshed is None or refreshed + micros(farm.settings.cache.max_age) < farm.clock():
         with suppress(AlreadyRunningError):
-            return run_pass(farm, LEARN)
+            outcome = run_pass(farm, LEARN)
+            if isinstance(outcome.ended_by, InterruptedPassError | TerminatedPassError):
+                raise outcome.ended_by
+            return outcome
     return None
 
 

@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -51,7 +52,7 @@ def run_worker(
         settings=settings,
         slots=slots or settings.slots,
         once=once,
-        keep_nodes=farm.settings.scale.min_nodes,
+        keep_nodes=0 if lock is None else farm.settings.scale.min_nodes,
     )
 
     told = ExitCode.DONE
@@ -96,7 +97,7 @@ class _NodeLog:
         """Write a text, each of its lines safe for a terminal, with the time before the first."""
         first, *further = text.splitlines() or [""]
         lines = [f"{rfc3339(process.clock())[:19]}Z {shown(first)}", *(f"    {shown(line)}" for line in further)]
-        with self._one_at_a_time:
+        with self._one_at_a_time, suppress(OSError):  # a line that cannot be written must not cost the worker
             sys.stderr.write("".join(f"{line}\n" for line in lines))
             sys.stderr.flush()
             rotate(self._folder, self._node)

@@ -14,7 +14,15 @@ from nommerctl.domain.job import EncodingJob, JobState, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.times import micros
-from nommerctl.errors import AWAY, EncodingError, LeaseLostError, NommerctlError, TransferError, UsageError
+from nommerctl.errors import (
+    AWAY,
+    EncodingError,
+    IllegalMoveError,
+    LeaseLostError,
+    NommerctlError,
+    TransferError,
+    UsageError,
+)
 from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Work
 
 RETRY_PAUSE = 0.5
@@ -125,7 +133,7 @@ class Attempt:
         log = self._ports.log
         try:
             self._conclude(self._ending())
-        except (LeaseLostError, UsageError):
+        except (IllegalMoveError, UsageError):
             log(f"{short_id(self.job_id)} lost: cancelled, removed, or taken over by another worker")
             self._give_message_back()
         except AWAY as error:
@@ -144,6 +152,10 @@ class Attempt:
             raise
         except HandBackError as reason:
             why = str(reason)
+            limits = self._settings.limits
+            return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)
+        except OSError as error:  # of our own folder, as when the disk is full: another node may do better
+            why = f"this node cannot work: {error.strerror}"
             limits = self._settings.limits
             return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)
         except NommerctlError as error:

@@ -278,7 +278,7 @@ cache.close()
 
 @pytest.mark.parametrize("size", [100_000, 500_000])  # fits into SQLite's page cache until COMMIT, or does not
 def test_a_disk_that_takes_no_more_is_not_damage(folder: Path, size: int) -> None:
-    assert run(NO_ROOM, folder, size).split() == ["unreachable", "True", "2"]
+    assert run(NO_ROOM, folder, size).split() == ["busy", "True", "2"]
 
     assert CachedJobs(folder).get_cached_jobs().keys() == {job_id(1), job_id(2)}
     assert set_aside_in(folder) == []

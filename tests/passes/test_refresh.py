@@ -141,6 +141,7 @@ def test_every_change_is_told_in_order_and_once() -> None:
     )
     farm.refresh()
     assert len(farm.notifier.told) == 5
+    assert farm.cache.get_cached_jobs()[job.id].told == 5
 
 
 def test_what_a_listener_did_not_take_is_told_again_before_anything_later() -> None:

@@ -51,10 +51,11 @@ class Database:
     it returns (`synchronous=FULL`), so what was answered survives a power cut.
     """
 
-    def __init__(self, path: Path, busy_timeout: float = 30.0) -> None:
+    def __init__(self, path: Path, busy_timeout: float = 10.0, *, keep_on: Callable[[], None] = lambda: None) -> None:
         """Open `path`, making file and tables if need be; wait up to `busy_timeout` seconds for other writers."""
         self._path = path
         self._busy_timeout = busy_timeout
+        self._keep_on = keep_on
         self._idle: deque[sqlite3.Connection] = deque()
         self.read(lambda _: None)
 
@@ -88,7 +89,10 @@ class Database:
             raise translated(error, self._path) from error
 
     def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
-        """Begin, after other writers. Waits here and not in SQLite, where no signal would be heard meanwhile."""
+        """Begin, after other writers; what `keep_on` raises meanwhile comes out.
+
+        Waits here and not in SQLite, where no signal would be heard.
+        """
         deadline = time.monotonic() + self._busy_timeout
         while True:
             try:
@@ -96,6 +100,7 @@ class Database:
             except sqlite3.OperationalError as error:
                 if not is_busy(error) or time.monotonic() > deadline:
                     raise
+                self._keep_on()
                 time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - so that two that wait do not meet again
             else:
                 return

@@ -93,7 +93,8 @@ class FileOutput:
         self.path = path
         self._dest = dest
         self._file: int | None = os.open(path, _CREATE, 0o666)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError):  # some file systems have no locks; nobody else writes to this name anyway
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._mode = stat.S_IMODE(os.fstat(self._file).st_mode)  # what the umask, or the folder's ACL, makes of 0666
 
     def place(self, permit: Callable[[], None]) -> None:
@@ -208,11 +209,11 @@ def _remove_leftovers(folder: Path, prefix: str) -> None:
 
 def _being_written(path: str) -> bool:
     """Whether somebody holds the lock of an unfinished output."""
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+    except OSError as error:
+        return isinstance(error, BlockingIOError)  # else there are no locks here, and it is as good as left
     finally:
         os.close(file)
     return False

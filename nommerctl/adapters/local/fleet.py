@@ -12,12 +12,17 @@ from msgspec import Struct
 
 from nommerctl.adapters.local.node_home import UNNAMED, NodeHome
 from nommerctl.adapters.local.worker_log import drop_old_logs, open_log
+from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.fleet import Instance, Launch, NodeId
-from nommerctl.errors import PermissionDeniedError, UnreachableError
+from nommerctl.domain.times import micros
+from nommerctl.errors import NodeLivesOnError, PermissionDeniedError, UnreachableError
 from nommerctl.ports import Clock
 
 GRACE = 5.0
 """Seconds between asking a worker to end and ending it."""
+
+UNNAMED_FOR = 60.0
+"""Seconds after which a folder without a node's name was left by somebody who died while making it."""
 
 _ORDER = ".order"
 
@@ -78,21 +83,33 @@ class LocalFleet(LocalFleetReads):
         worked and left again between two tries is not started twice.
         """
         argv = msgspec.json.decode(launch.request, type=Order).argv
-        started = self._folder / f"{launch.token}{_ORDER}"
-        for other in self._folder.glob(f"*{_ORDER}"):
-            if other != started:
-                other.unlink(missing_ok=True)
-        drop_old_logs(self._logs)
-        with started.open("a+", encoding="ascii") as file:
-            file.seek(0)
-            known = file.read().split()
-            nodes = [f"{launch.token}-{number}" for number in range(launch.count)]
-            for node in nodes:
-                if node not in known:
-                    file.write(f"{node}\n")
-                    file.flush()
-                    self._start(node, argv)
+        nodes = [f"{launch.token}-{number}" for number in range(launch.count)]
+        try:
+            self._clear_up(launch.token)
+            with (self._folder / f"{launch.token}{_ORDER}").open("a+", encoding="ascii") as started:
+                started.seek(0)
+                known = started.read().split()
+                for node in nodes:
+                    if node not in known:
+                        started.write(f"{node}\n")
+                        started.flush()
+                        self._start(node, argv)
+        except OSError as error:
+            raise translated(error, "a worker cannot be started") from error
         return nodes
+
+    def _clear_up(self, token: str) -> None:
+        """Remove what nobody needs: settled orders, folders of nodes that never got a name, the oldest logs."""
+        for order in self._folder.glob(f"*{_ORDER}"):
+            if order.stem != token:
+                order.unlink(missing_ok=True)
+        for unnamed in self._folder.glob(f"{UNNAMED}*"):
+            if (
+                self._clock() - unnamed.stat().st_mtime_ns // 1000 > micros(UNNAMED_FOR)
+                and not NodeHome(unnamed).alive()
+            ):
+                NodeHome(unnamed).clear()
+        drop_old_logs(self._logs, living={each.id for each in self.get_instances() if each.alive})
 
     def _start(self, node: NodeId, argv: Sequence[str]) -> None:
         home = NodeHome(self._folder / node)
@@ -111,16 +128,13 @@ class LocalFleet(LocalFleetReads):
                 )
             home.sign(worker.pid)
             worker.returncode = 0  # it outlives us on purpose: nobody waits for it here
-        except OSError as error:
-            msg = f"a worker cannot be started: {error}"
-            raise UnreachableError(msg) from error
         finally:
             home.let_go()
 
     def end_instances(self, nodes: Sequence[NodeId]) -> None:
         """Ask each worker to end, end it if it does not, and clear away what it left.
 
-        UnreachableError if one lives on all the same: it is left as it is, and goes on counting.
+        NodeLivesOnError if one does so all the same: it is left as it is, and goes on counting.
         """
         homes = [NodeHome(self._folder / node) for node in nodes]
         living = [home for home in homes if home.alive()]
@@ -136,7 +150,7 @@ class LocalFleet(LocalFleetReads):
                 home.clear()
         if living:
             msg = f"these workers cannot be ended: {', '.join(home.node for home in living)}"
-            raise UnreachableError(msg)
+            raise NodeLivesOnError(msg)
 
 
 def _signal(home: NodeHome, sign: signal.Signals) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.schedule import PassRecord
 from nommerctl.domain.times import Instant, rfc3339
 from nommerctl.errors import AlreadyRunningError
@@ -24,18 +25,28 @@ class Holder(Struct, frozen=True):
 @contextlib.contextmanager
 def pass_lock(folder: Path, verb: str, *, now: Instant) -> Iterator[None]:
     """Hold the lock of a verb, which the kernel frees when we die; AlreadyRunningError if another run holds it."""
-    descriptor = os.open(folder / f"{verb}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = folder / f"{verb}.lock"
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(_busy(verb, os.pread(descriptor, 200, 0))) from None
-        text = msgspec.json.encode(Holder(os.getpid(), rfc3339(now)))
-        os.pwrite(descriptor, text, 0)
-        os.ftruncate(descriptor, len(text))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise translated(error, f"{path} cannot be made") from error
+    try:
+        _take(descriptor, path, verb, now)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, verb: str, now: Instant) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        text = msgspec.json.encode(Holder(os.getpid(), rfc3339(now)))
+        os.pwrite(descriptor, text, 0)
+        os.ftruncate(descriptor, len(text))
+    except BlockingIOError:
+        raise AlreadyRunningError(_busy(verb, os.pread(descriptor, 200, 0))) from None
+    except OSError as error:
+        raise translated(error, f"{path} cannot be locked") from error
 
 
 def _busy(verb: str, text: bytes) -> str:
@@ -66,7 +77,7 @@ class PassRecords:
         try:
             temporary.write_bytes(msgspec.json.encode(record))
             temporary.replace(self._folder / f"{record.name}.json")
-        except OSError:
+        except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise
+            raise translated(error, f"how {record.name} went cannot be noted in {self._folder}") from error

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,10 +38,11 @@ def rotate(folder: Path, node: str, *, max_bytes: int = MAX_BYTES) -> None:
         os.dup2(log.fileno(), sys.stderr.fileno())
 
 
-def drop_old_logs(folder: Path, *, keep: int = KEPT) -> None:
-    """Remove the oldest logs beyond `keep`."""
+def drop_old_logs(folder: Path, *, living: AbstractSet[str], keep: int = KEPT) -> None:
+    """Remove the oldest logs beyond `keep`, but for those of `living` nodes, however quiet they are."""
     for path in sorted(folder.glob("*.log*"), key=_age)[keep:]:
-        path.unlink(missing_ok=True)
+        if path.name.partition(".")[0] not in living:
+            path.unlink(missing_ok=True)
 
 
 def _age(path: Path) -> float:

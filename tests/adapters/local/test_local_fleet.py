@@ -11,7 +11,7 @@ import pytest
 from nommerctl.adapters.local.fleet import LocalFleet
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.domain.fleet import Launch
-from nommerctl.errors import UnreachableError
+from nommerctl.errors import NodeLivesOnError, UnreachableError
 from tests.cli import eventually
 from tests.fakes.clock import START, FakeClock
 
@@ -71,7 +71,7 @@ def test_a_worker_that_cannot_be_ended_is_left_as_it_is_and_goes_on_counting(ben
     # given a lock that is held, by nobody knows whom: 0 would be our own process group
     home = bench.home("n1")
     home.occupy(START)
-    with pytest.raises(UnreachableError, match="these workers cannot be ended: n1"):
+    with pytest.raises(NodeLivesOnError, match="these workers cannot be ended: n1"):
         bench.fleet.end_instances(["n1"])
     assert [(each.id, each.alive) for each in bench.fleet.get_instances()] == [("n1", True)]
     home.let_go()

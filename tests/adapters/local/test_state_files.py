@@ -85,13 +85,13 @@ def test_output_that_goes_elsewhere_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "n1.log.1").exists()
 
 
-def test_the_oldest_logs_go(tmp_path: Path) -> None:
+def test_the_oldest_logs_go_but_for_those_of_living_nodes(tmp_path: Path) -> None:
     for number in range(5):
         path = tmp_path / f"n{number}.log"
         path.touch()
         os.utime(path, (number, number))
-    drop_old_logs(tmp_path, keep=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["n3.log", "n4.log"]
+    drop_old_logs(tmp_path, keep=2, living={"n0"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["n0.log", "n3.log", "n4.log"]
 
 
 def test_the_archive_has_a_line_for_each_job_and_is_its_owners_alone(tmp_path: Path) -> None:
