@@ -130,14 +130,17 @@ def test_whoever_waits_is_told_of_other_jobs_that_failed(cli: Cli, film: Path, t
     assert f"{bad}: the source cannot be read as a media file" in said
 
 
-def test_a_wait_says_what_it_waits_for_and_an_interrupted_one_that_the_jobs_go_on(cli: Cli, film: Path) -> None:
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_wait_says_what_it_waits_for_and_an_interrupted_one_that_the_jobs_go_on(
+    cli: Cli, film: Path, sign: signal.Signals, code: int
+) -> None:
     cli.settings["SCALE_MAX_NODES"] = "0"
     waiting = cli.start("submit", film, "--dest", "out.m4a", "--preset", "audio-m4a", "--wait")
     eventually((cli.state_dir / "locks" / "scale.json").exists)
     time.sleep(0.5)
-    waiting.send_signal(signal.SIGINT)
+    waiting.send_signal(sign)
     _, said = waiting.communicate(timeout=10)
-    assert waiting.returncode == 130
+    assert waiting.returncode == code
     assert "waiting: 1 more would exceed max_nodes = 0" in said
     assert "no longer waiting; the jobs go on in the background" in said
 
