@@ -1,0 +1,125 @@
+"""A worker and all that it works with: a farm in memory, with real files."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nommerctl.adapters.local.files import FileStorage
+from nommerctl.domain.config import WorkerSettings
+from nommerctl.domain.job import EncodingJob, Media, Progress
+from nommerctl.domain.moves import submitted
+from nommerctl.errors import PermissionDeniedError, UnreachableError
+from nommerctl.ports import Encoded, Watch, Work
+from nommerctl.worker.attempt import WorkerPorts
+from nommerctl.worker.worker import Identity, Worker
+from tests.builders import job_id, make_job
+from tests.fakes.clock import FakeClock
+from tests.fakes.job_store import FakeJobStore
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.queue import FakeQueue
+
+SETTINGS = WorkerSettings(lease=90, heartbeat=0.05, idle_exit=0.1)
+
+
+class CopyNommer:
+    """Copies the source, after waiting for `gate` if there is one; `running` and `most` count its work."""
+
+    def __init__(self, gate: threading.Event | None = None, error: Exception | None = None) -> None:
+        self.gate = gate
+        self.error = error
+        self.at_the_end: Callable[[], object] = lambda: None
+        self.running = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def encode(self, work: Work, watch: Watch) -> Encoded:
+        with self._lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        try:
+            watch.report(Progress(fraction=0.5, fps=25.0))
+            while self.gate and not self.gate.wait(0.01):
+                watch.keep_on()
+            if self.error:
+                raise self.error
+            work.output.write_bytes(work.source.read_bytes())
+            self.at_the_end()
+            return Encoded(media=Media(seconds=1.0), command="cp", log="copied")
+        finally:
+            with self._lock:
+                self.running -= 1
+
+
+class ForbiddenQueue(FakeQueue):
+    """A queue that nobody may send to."""
+
+    def send(self, bodies: Sequence[str]) -> None:  # noqa: ARG002 - none of them
+        msg = "forbidden"
+        raise PermissionDeniedError(msg)
+
+
+class AwayStore(FakeJobStore):
+    """A store that does not answer the next `away` transitions."""
+
+    away = 0
+
+    def transition(self, job_id: str, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+        if self.away:
+            self.away -= 1
+            msg = "the store is away"
+            raise UnreachableError(msg)
+        return super().transition(job_id, move)
+
+
+@dataclass
+class Bench:
+    """A worker and all that it works with."""
+
+    folder: Path
+    nommer: CopyNommer = field(default_factory=CopyNommer)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.store = AwayStore()
+        self.ledger = FakeLedger(self.clock)
+        self.new_jobs = FakeQueue(self.clock)
+        self.changes = FakeQueue(self.clock)
+        self.storage = FileStorage()
+        self.log: list[str] = []
+        (self.folder / "node").mkdir()
+
+    def worker(self, *, slots: int = 1, once: bool = True, keep_nodes: int = 0) -> Worker:
+        started = self.clock()
+        return Worker(
+            Identity(node="node-1", folder=self.folder / "node", host="here", pid=7, started=started),
+            ports=WorkerPorts(
+                store=self.store,
+                ledger=self.ledger,
+                new_jobs=self.new_jobs,
+                changes=self.changes,
+                storage=self.storage,
+                nommers={"ffmpeg": self.nommer},
+                clock=self.clock,
+                new_lease_id=iter(f"lease{number}" for number in range(100)).__next__,
+                log=self.log.append,
+            ),
+            settings=SETTINGS,
+            slots=slots,
+            once=once,
+            keep_nodes=keep_nodes,
+        )
+
+    def submit(self, *numbers: int) -> list[EncodingJob]:
+        jobs = []
+        for number in numbers:
+            source = self.folder / f"{number}.mov"
+            source.write_text(f"film {number}")
+            job = make_job(number, source=str(source), dest=str(self.folder / f"{number}.mp4"), created=self.clock())
+            jobs.append(submitted(job, by="somebody"))
+        self.store.submit(jobs)
+        self.new_jobs.send([job.id for job in jobs])
+        return jobs
+
+    def job(self, number: int) -> EncodingJob:
+        return self.store.jobs[job_id(number)]
