@@ -93,25 +93,36 @@ def _check_pairs(jobs: Sequence[EncodingJob]) -> None:
 
 
 def check_files(jobs: Sequence[EncodingJob], storage: Storage, *, now: Instant, sleep: Callable[[float], None]) -> None:
-    """UsageError for the first source that cannot be encoded and the first destination that cannot be written."""
+    """UsageError with a sentence for each source that cannot be encoded and each destination that cannot be written."""
     looks: dict[str, SourceLook] = {}
+    faults: list[str] = []
     for job in jobs:
-        looks[job.source] = look = storage.look(job.source)
-        if look.size == 0:
-            msg = f"source '{shown(job.source)}' is empty"
-            raise UsageError(msg)
-        storage.check_destination(job.dest)
-        if storage.is_same(job.source, job.dest):
-            msg = f"'{shown(job.dest)}' would be written over its own source: give another --dest"
-            raise UsageError(msg)
+        try:
+            looks[job.source] = _checked(job, storage)
+        except UsageError as error:
+            faults.append(str(error))
     fresh = [source for source, look in looks.items() if look.modified and look.modified > now - micros(FRESH)]
-    if not fresh:
-        return
-    sleep(SECOND_LOOK)
-    for source in fresh:
-        if storage.look(source) != looks[source]:
-            msg = f"source '{shown(source)}' is still being written: submit it when it is complete"
-            raise UsageError(msg)
+    if fresh and not faults:
+        sleep(SECOND_LOOK)
+        faults = [
+            f"source '{shown(source)}' is still being written: submit it when it is complete"
+            for source in fresh
+            if storage.look(source) != looks[source]
+        ]
+    if faults:
+        raise UsageError("; ".join(dict.fromkeys(faults)))
+
+
+def _checked(job: EncodingJob, storage: Storage) -> SourceLook:
+    look = storage.look(job.source)
+    if look.size == 0:
+        msg = f"source '{shown(job.source)}' is empty"
+        raise UsageError(msg)
+    storage.check_destination(job.dest)
+    if storage.is_same(job.source, job.dest):
+        msg = f"'{shown(job.dest)}' would be written over its own source: give another --dest"
+        raise UsageError(msg)
+    return look
 
 
 def store_jobs(jobs: Sequence[EncodingJob], writes: FarmWrites) -> list[EncodingJob]:

@@ -65,6 +65,14 @@ def test_one_bad_source_among_good_ones(here: InProcessCli, source: Path, tmp_pa
     assert said == f"'{tmp_path}/nothing.mp4' cannot be read: there is no such file"
 
 
+def test_every_bad_source_is_named_each_by_its_sentence(here: InProcessCli, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    said = refused(here, "nothing.mp4", source, "empty.mp4", "--dest", f"{tmp_path}/", "--preset", "web-480p")
+    assert said == (
+        f"'{tmp_path}/nothing.mp4' cannot be read: there is no such file; source '{tmp_path}/empty.mp4' is empty"
+    )
+
+
 def test_a_source_of_an_unknown_kind(here: InProcessCli) -> None:
     assert "'gopher:'" in refused(here, "gopher://host/film.mp4", "--dest", "out.mp4", "--preset", "web-480p")
 
