@@ -15,8 +15,9 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
-from nommerctl.domain.job import EncodePass, EncodingJob, JobId, JobState, Media, Progress
+from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 
 Clock: TypeAlias = Callable[[], Instant]

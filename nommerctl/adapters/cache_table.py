@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from nommerctl.domain.job import EncodingJob, JobId, JobState, is_job_id
+from nommerctl.domain.job import EncodingJob, JobId, is_job_id
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import TryAgainError, UnreachableError
 from nommerctl.ports import CacheStatus

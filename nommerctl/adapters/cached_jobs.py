@@ -11,7 +11,8 @@ from nommerctl.adapters import cache_table
 from nommerctl.adapters.cache_table import DATABASE, CacheDamagedError
 from nommerctl.adapters.sqlite_errors import shows_damage
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
-from nommerctl.domain.job import EncodingJob, JobId, JobState
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.states import JobState
 from nommerctl.errors import UnreachableError
 from nommerctl.ports import CacheStatus
 

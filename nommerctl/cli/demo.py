@@ -11,13 +11,15 @@ import typer
 from nommerctl.cli.context import emit, narrate
 from nommerctl.cli.jobs import code_for, show_jobs
 from nommerctl.cli.live import wait_for
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import seconds_between
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.submitting import Submission, submit_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from nommerctl.domain.job import EncodingJob
 
 PRESET = "web-480p"
 

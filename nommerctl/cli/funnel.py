@@ -1,13 +1,11 @@
 """The one place where a failure becomes a sentence and an exit code."""
 
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
-from nommerctl.adapters.os_errors import translated
 from nommerctl.cli.app import build
 from nommerctl.cli.context import complain, emit, flush_output, ready_streams, silence_output, terminal, unwritten
 from nommerctl.errors import AlreadyRunningError, ExitCode, NommerctlError, OutputError, UsageError
@@ -46,6 +44,10 @@ def _as_ours(error: Exception) -> NommerctlError:
     """Return an error of ours as it is, the command line's and the system's in our words, any other as a bug."""
     if isinstance(error, NommerctlError):
         return error
+    import traceback
+
+    from nommerctl.adapters.os_errors import translated
+
     words = getattr(error, "format_message", None)
     if words is not None:
         context = getattr(error, "ctx", None)

@@ -6,8 +6,7 @@ import typer
 
 from nommerctl.cli.context import emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Json
-from nommerctl.domain.job import JobState
-from nommerctl.domain.times import age, seconds_between
+from nommerctl.domain.states import JobState
 
 
 def list_jobs(
@@ -34,6 +33,8 @@ def list_jobs(
     as_of = cache.status().refreshed
     now = farm.clock()
     where = terminal()
+    from nommerctl.domain.times import age, seconds_between
+
     if as_of is not None and not where.is_terminal and seconds_between(as_of, now) > farm.settings.cache.max_age:
         narrate(
             f"nommerctl: the cache is {age(seconds_between(as_of, now))} old: 'nommerctl refresh' brings it up to date"

@@ -98,7 +98,7 @@ def show_jobs(farm: "Farm", jobs: "list[EncodingJob]", *, json: bool, command: s
 
 def code_for(jobs: "list[EncodingJob]") -> int:
     """Return the exit code after waiting for jobs: 3 unless all of them are FINISHED."""
-    from nommerctl.domain.job import JobState
+    from nommerctl.domain.states import JobState
     from nommerctl.errors import ExitCode
 
     return ExitCode.DONE if all(job.state is JobState.FINISHED for job in jobs) else ExitCode.ITEMS_FAILED

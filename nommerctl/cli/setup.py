@@ -7,7 +7,6 @@ import typer
 
 from nommerctl.cli.context import emit, open_farm, terminal
 from nommerctl.cli.options import Json
-from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
 
 
@@ -57,6 +56,7 @@ def config_generate(
 ) -> None:
     """Print a settings file: every key, its default, its meaning."""
     from nommerctl.domain.config import Settings
+    from nommerctl.domain.text import shown
     from nommerctl.render.config import config_text
 
     text = config_text(Settings())
@@ -77,6 +77,8 @@ def config_generate(
 
 def config_validate(ctx: typer.Context) -> None:
     """Check the settings in force: file, variables and flags."""
+    from nommerctl.domain.text import shown
+
     loaded = open_farm(ctx).loaded
     emit(f"the settings are valid ({shown(str(loaded.file)) if loaded.file else 'no settings file'})")
 

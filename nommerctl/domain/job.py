@@ -1,11 +1,11 @@
-"""The encoding job: its states and its record. How it may change stands in moves.py."""
+"""The encoding job: its record. How it may change stands in moves.py."""
 
 import re
-from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
 
+from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
 from nommerctl.domain.times import Instant
 
 JobId: TypeAlias = str
@@ -15,27 +15,6 @@ SHORT_ID = 12
 """Characters of an id that tell it from all others of a farm, in practice."""
 
 _JOB_ID = re.compile(r"[0-9a-f]{50}")
-
-
-class JobState(StrEnum):
-    """Where a job stands. The values are media-nommer's words, as stored and shown."""
-
-    PENDING = "PENDING"
-    DOWNLOADING = "DOWNLOADING"
-    ENCODING = "ENCODING"
-    UPLOADING = "UPLOADING"
-    FINISHED = "FINISHED"
-    ERROR = "ERROR"
-    ABANDONED = "ABANDONED"
-
-
-IN_WORK = frozenset({JobState.DOWNLOADING, JobState.ENCODING, JobState.UPLOADING})
-"""A worker has, or had, the job in hand."""
-
-UNFINISHED = IN_WORK | {JobState.PENDING}
-
-FINISHED_STATES = frozenset(JobState) - UNFINISHED
-"""Media-nommer's name for the states that a job stays in: FINISHED, ERROR and ABANDONED."""
 
 
 class Lease(Struct, frozen=True):

@@ -9,16 +9,8 @@ from typing import NamedTuple
 
 from msgspec import Struct, structs
 
-from nommerctl.domain.job import (
-    IN_WORK,
-    UNFINISHED,
-    EncodingJob,
-    HistoryEntry,
-    JobState,
-    Lease,
-    Media,
-    Progress,
-)
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress
+from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, age, micros, seconds_between
 from nommerctl.errors import IllegalMoveError, LeaseLostError

@@ -4,8 +4,9 @@ from enum import StrEnum
 
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Node
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.moves import lease_live
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, age, micros, seconds_between
 
 

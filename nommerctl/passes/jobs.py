@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from nommerctl.domain.job import EncodingJob, JobState, short_id
+from nommerctl.domain.job import EncodingJob, short_id
 from nommerctl.domain.moves import cancelled, retried
 from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
 from nommerctl.passes.announce import announce

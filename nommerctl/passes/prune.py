@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from nommerctl.domain.config import CacheSettings, UpkeepSettings
-from nommerctl.domain.job import FINISHED_STATES, EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, micros
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import structs
 
 from nommerctl.domain.config import CacheSettings, UpkeepSettings
-from nommerctl.domain.job import IN_WORK, EncodingJob, JobId, JobState, is_job_id
+from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.moves import claimable, requeued
 from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.telling import tell

@@ -9,9 +9,9 @@ from msgspec import structs
 
 from nommerctl.domain.config import CacheSettings, ScaleSettings
 from nommerctl.domain.fleet import Launch, Node, joined
-from nommerctl.domain.job import UNFINISHED, JobState
 from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
+from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, seconds_between
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer

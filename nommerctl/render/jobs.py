@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from nommerctl.domain.job import SHORT_ID, EncodingJob, JobState
+from nommerctl.domain.job import SHORT_ID, EncodingJob
 from nommerctl.domain.reasons import reason, waits_plainly
+from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.job_record import KEYS, job_record

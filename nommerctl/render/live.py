@@ -3,7 +3,8 @@
 from pathlib import PurePosixPath
 from typing import TypedDict
 
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown
 from nommerctl.render.shorten import cells, shorten_middle
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from nommerctl.domain.job import JobState
 from nommerctl.domain.outcome import Change, Failure, Held, Outcome
+from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown
 from nommerctl.render.decisions import plan_record
 from nommerctl.render.errors import error_record

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from nommerctl.domain.job import JobState
 from nommerctl.domain.reasons import NodeCondition
+from nommerctl.domain.states import JobState
 
 
 class Span(NamedTuple):

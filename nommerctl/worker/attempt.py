@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from nommerctl.domain.config import WorkerSettings
-from nommerctl.domain.job import EncodingJob, JobState, Progress, short_id
+from nommerctl.domain.job import EncodingJob, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import (
     AWAY,

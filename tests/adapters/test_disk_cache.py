@@ -13,7 +13,8 @@ from msgspec import structs
 from nommerctl.adapters import cache_table
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import JobCache, open_cache
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.states import JobState
 from nommerctl.errors import SettingsError, TryAgainError
 from tests.adapters.cache_on_disk import set_aside_in
 from tests.adapters.processes import ready, run, start

@@ -10,7 +10,8 @@ from msgspec import structs
 
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.states import JobState
 from nommerctl.ports import CacheStatus
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START

@@ -11,7 +11,7 @@ import pytest
 from nommerctl.adapters.cache_table import CacheDamagedError
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import JobCache, open_cache
-from nommerctl.domain.job import JobState
+from nommerctl.domain.states import JobState
 from tests.adapters.cache_on_disk import change_entry, make_cache, meddle, set_aside_in
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START

@@ -10,7 +10,8 @@ from nommerctl import ports
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
 from nommerctl.domain import moves
-from nommerctl.domain.job import EncodingJob, JobState, Media, Progress
+from nommerctl.domain.job import EncodingJob, Media, Progress
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.ports import CacheStatus
 from tests.builders import job_id, make_job, make_lease

@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from nommerctl.domain import moves
-from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState, Media, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Media, Progress
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import IllegalMoveError, LeaseLostError, UsageError
 from nommerctl.ports import JobStore

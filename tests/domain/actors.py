@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from nommerctl.domain import moves
-from nommerctl.domain.job import IN_WORK, EncodingJob, HistoryEntry, JobState, Media, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Media, Progress
+from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from tests.builders import make_job, make_lease
 from tests.fakes.clock import START

@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from nommerctl.domain import moves
-from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Progress
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import IllegalMoveError, LeaseLostError
 from tests.builders import make_job, make_lease

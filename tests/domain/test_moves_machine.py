@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from nommerctl.domain import moves
-from nommerctl.domain.job import IN_WORK, EncodingJob, JobState, Lease, Media, Progress
+from nommerctl.domain.job import EncodingJob, Lease, Media, Progress
 from nommerctl.domain.moves import LEGAL_MOVES, Mover
+from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import IllegalMoveError, LeaseLostError
 from tests.builders import make_job

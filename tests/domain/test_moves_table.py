@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from nommerctl.domain import moves
-from nommerctl.domain.job import EncodingJob, JobState
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.states import JobState
 from nommerctl.errors import IllegalMoveError
 from tests.domain.actors import abandon, advance, cancel, claim, fail, finish, hand_back, job_in, renew, retry
 

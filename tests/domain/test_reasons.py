@@ -3,8 +3,8 @@ from msgspec import structs
 
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Heartbeat, Node
-from nommerctl.domain.job import IN_WORK, JobState
 from nommerctl.domain.reasons import NodeCondition, node_condition, reason
+from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from tests.builders import make_job, make_lease
 from tests.fakes.clock import START

@@ -6,9 +6,9 @@ from msgspec import structs
 
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Node
-from nommerctl.domain.job import JobState
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.scaling import FarmView, decide
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
 from tests.fakes.clock import START
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.adapters.local.node_home import NodeHome
-from nommerctl.domain.job import JobState, Media, Progress
+from nommerctl.domain.job import Media, Progress
+from nommerctl.domain.states import JobState
 from nommerctl.ports import Encoded, Output, Watch, Work
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports

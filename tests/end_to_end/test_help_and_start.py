@@ -36,6 +36,11 @@ def test_no_command_pays_for_what_it_does_not_use(cli: Cli, arguments: tuple[str
     assert loaded_by(cli, *arguments).isdisjoint(HEAVY)
 
 
+def test_help_needs_no_more_than_the_command_line(cli: Cli) -> None:
+    loaded = loaded_by(cli, "--help")
+    assert loaded.isdisjoint({"msgspec", "sqlite3", "nommerctl.wiring.farm", "nommerctl.domain.job"})
+
+
 def test_every_command_has_a_help_whose_first_sentence_fits_its_line(here: InProcessCli) -> None:
     for words in commands():
         said = here.run(*words, "--help").stdout

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from nommerctl.domain.job import EncodingJob, JobId, JobState
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 from nommerctl.ports import CacheStatus
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from nommerctl.domain.job import UNFINISHED, EncodingJob, JobId, JobState
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import UsageError
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nommerctl.domain.config import CacheSettings, ScaleSettings, UpkeepSettings, WorkerSettings
-from nommerctl.domain.job import EncodingJob, JobState, Lease, Media
+from nommerctl.domain.job import EncodingJob, Lease, Media
 from nommerctl.domain.moves import advanced, claimed, finished, submitted
 from nommerctl.domain.outcome import Outcome
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.passes.abandon import abandon
 from nommerctl.passes.means import FarmReads, FarmWrites, Performer

@@ -1,6 +1,6 @@
 from nommerctl.domain.config import UpkeepSettings
-from nommerctl.domain.job import JobState
 from nommerctl.domain.outcome import Change
+from nommerctl.domain.states import JobState
 from tests.passes.farm import FakeFarm
 
 HOUR = 3600.0

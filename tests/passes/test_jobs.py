@@ -1,7 +1,7 @@
 import pytest
 
-from nommerctl.domain.job import JobState
 from nommerctl.domain.outcome import Change, Outcome
+from nommerctl.domain.states import JobState
 from nommerctl.errors import UsageError
 from nommerctl.passes.jobs import cancel, named, retry
 from tests.builders import make_job

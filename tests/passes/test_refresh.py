@@ -4,9 +4,10 @@ import pytest
 from msgspec import structs
 
 from nommerctl.domain.config import UpkeepSettings
-from nommerctl.domain.job import EncodingJob, JobState, Progress
+from nommerctl.domain.job import EncodingJob, Progress
 from nommerctl.domain.moves import renewed
 from nommerctl.domain.outcome import Change, Failure
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import TerminatedPassError, TimeLimitError, TryAgainError
 from nommerctl.passes.news import QueueNews

@@ -1,7 +1,8 @@
 """A small farm in the middle of its work, for the renderers to show."""
 
 from nommerctl.domain.fleet import Heartbeat, Node
-from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState, Media, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Media, Progress
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
 from tests.builders import make_job, make_lease
 from tests.fakes.clock import START

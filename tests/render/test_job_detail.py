@@ -1,6 +1,7 @@
 import json
 
-from nommerctl.domain.job import HistoryEntry, JobState
+from nommerctl.domain.job import HistoryEntry
+from nommerctl.domain.states import JobState
 from nommerctl.render.job_detail import job_detail_json, job_detail_text
 from tests.builders import make_job
 from tests.render.farm import DONE, ENCODING, FAILED, NOW, ORPHANED, ago

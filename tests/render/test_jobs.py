@@ -3,7 +3,8 @@ import re
 
 from rich.cells import cell_len
 
-from nommerctl.domain.job import JobState, Progress
+from nommerctl.domain.job import Progress
+from nommerctl.domain.states import JobState
 from nommerctl.render.jobs import jobs_json, jobs_table, jobs_tsv
 from tests.builders import make_job
 from tests.render.farm import DONE, ENCODING, FAILED, JOBS, NOW, ago, an_id

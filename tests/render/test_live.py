@@ -1,4 +1,5 @@
-from nommerctl.domain.job import JobState, Progress
+from nommerctl.domain.job import Progress
+from nommerctl.domain.states import JobState
 from nommerctl.render.live import bar_fields
 from nommerctl.render.shorten import cells
 from tests.builders import make_job

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Heartbeat, Node
-from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState, Lease, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Progress
 from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
+from nommerctl.domain.states import JobState
 from nommerctl.errors import TransferError, UsageError
 from nommerctl.render.decisions import decisions_json, decisions_text
 from nommerctl.render.errors import error_json, error_line

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nommerctl.adapters.local.files import FileOutput, FileStorage
-from nommerctl.domain.job import JobState, Media, Progress
+from nommerctl.domain.job import Media, Progress
 from nommerctl.domain.moves import cancelled, retried
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import EncodingError
 from tests.builders import job_id, make_job, make_lease

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nommerctl.domain.fleet import Heartbeat
-from nommerctl.domain.job import JobState
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.ports import Message
 from tests.builders import job_id, make_job, make_lease

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import structs
 
 from nommerctl.adapters.local.database import Database, Reading, rows
-from nommerctl.domain.job import EncodingJob, JobId, JobState
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import UnreachableError, UsageError
 

@@ -11,7 +11,7 @@ from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.domain.fleet import Depth
-from nommerctl.domain.job import JobState
+from nommerctl.domain.states import JobState
 from tests.adapters.local import farm_crowd
 from tests.builders import job_id, make_job
 from tests.fakes.clock import FakeClock

@@ -17,8 +17,9 @@ from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain import moves
 from nommerctl.domain.fleet import Depth, Heartbeat, Launch
-from nommerctl.domain.job import EncodingJob, HistoryEntry, JobState
+from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import UnreachableError
 from nommerctl.ports import JobReads, LedgerReads, QueueReads
