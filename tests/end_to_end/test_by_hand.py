@@ -207,4 +207,6 @@ def test_the_progress_of_a_running_job_is_listed(cli: Cli, clips: Clips, tmp_pat
     cli.settings |= {"WORKER_HEARTBEAT": "0.2", "WORKER_LEASE": "5"}
     cli.run("submit", clips["plain.mp4"], "--dest", tmp_path / "out.mp4", "--preset", "web-720p")
     with paused_worker(cli, "ENCODING"):
-        eventually(lambda: [(job["progress"], job["eta_s"]) for job in cli.refreshed().values()] == [(0.5, 30.0)])
+        eventually(lambda: [job["progress"] for job in cli.refreshed().values()] == [0.5])
+        (job,) = cli.listed().values()
+        assert (job["state"], job["progress"], job["eta_s"], job["node"]) == ("ENCODING", 0.5, 30.0, "paused")
