@@ -7,7 +7,7 @@ import pytest
 from nommerctl.domain.config import FfmpegSettings
 from nommerctl.domain.expectations import Streams
 from nommerctl.worker.nommers.ffmpeg.process import run
-from tests.clips import SECONDS, Clips
+from tests.clips import SECONDS, Clips, ffmpeg
 from tests.worker.nomming import Recorder, described, encode, passes, preset, probed
 
 WEB = "web-480p"
@@ -163,3 +163,14 @@ def test_the_command_that_is_shown_runs_in_a_shell_as_it_stands(clips: Clips, tm
     assert ran.code == 0
     assert (tmp_path / "it's out.mp4").read_bytes() == made
     assert "Video: h264" in done.log
+
+
+def test_a_source_is_opened_once_to_encode_it(clips: Clips, tmp_path: Path) -> None:
+    counting = tmp_path / "ffmpeg"
+    counting.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/runs\nexec {ffmpeg()} "$@"\n')
+    counting.chmod(0o755)
+
+    encode(clips["plain.mp4"], tmp_path / "out.mp4", preset(WEB), settings=FfmpegSettings(path=str(counting)))
+
+    opened = [line for line in (tmp_path / "runs").read_text().splitlines() if f"-i file:{clips['plain.mp4']}" in line]
+    assert len(opened) == 1

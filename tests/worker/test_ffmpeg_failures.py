@@ -6,6 +6,7 @@ import pytest
 
 from nommerctl.domain.config import FfmpegSettings
 from nommerctl.domain.job import EncodePass, Media
+from nommerctl.domain.options import parse_options
 from nommerctl.errors import EncodingError
 from nommerctl.worker.nommers.ffmpeg.runs import Runs
 from nommerctl.worker.nommers.ffmpeg.verify import Verification
@@ -102,6 +103,14 @@ def test_an_ffmpeg_that_was_killed_is_said_to_have_been(clips: Clips, tmp_path: 
         encode(clips["plain.mp4"], tmp_path / "out.mp4", preset(WEB), settings=FfmpegSettings(path=str(fragile)))
 
     assert str(failed.value) == "ffmpeg failed: killed by SIGKILL"
+
+
+def test_options_that_the_source_does_not_bear_are_not_blamed_on_the_source(clips: Clips, tmp_path: Path) -> None:
+    taken_for_another = parse_options([{"infile_options": [["f", "ogg"]], "outfile_options": []}])
+
+    error = failure(clips["plain.mp4"], tmp_path / "out.mp4", taken_for_another)
+
+    assert str(error).startswith("ffmpeg failed: ")
 
 
 def test_options_that_never_passed_submit_are_refused_all_the_same(clips: Clips, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_time_before_the_start_counts_as_the_start() -> None:
 
 def test_the_gauge_counts_all_passes_and_never_falls() -> None:
     reports: list[Progress] = []
-    gauge = Gauge(reports.append, seconds=10, passes=2)
+    gauge = Gauge(reports.append, seconds=lambda: 10.0, passes=2)
 
     gauge.update(Block(5.0, 50.0, 2.0))
     gauge.update(Block(4.0, None, None))
@@ -124,7 +124,7 @@ def test_the_gauge_counts_all_passes_and_never_falls() -> None:
 def test_without_a_duration_there_is_no_fraction_but_speed() -> None:
     reports: list[Progress] = []
 
-    Gauge(reports.append, seconds=None, passes=1).update(Block(5.0, 50.0, 2.0))
+    Gauge(reports.append, seconds=lambda: None, passes=1).update(Block(5.0, 50.0, 2.0))
 
     assert reports == [Progress(0.0, fps=50.0, speed=2.0)]
 

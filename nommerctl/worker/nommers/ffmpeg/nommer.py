@@ -9,7 +9,7 @@ from nommerctl.ports import Encoded, Watch, Work
 from nommerctl.worker.nommers.ffmpeg.command import encode_command, probe_command
 from nommerctl.worker.nommers.ffmpeg.complaint import complaint
 from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
-from nommerctl.worker.nommers.ffmpeg.probe import Probe, parse_probe
+from nommerctl.worker.nommers.ffmpeg.probe import Probe, ProbeReader, parse_probe
 from nommerctl.worker.nommers.ffmpeg.progress import Gauge, ProgressReader
 from nommerctl.worker.nommers.ffmpeg.runs import Runs
 from nommerctl.worker.nommers.ffmpeg.verify import Verification
@@ -30,22 +30,37 @@ class FfmpegNommer:
             raise EncodingError(str(error)) from error
         ffmpeg = find_ffmpeg(self._settings.path, encoders(work.options), self._search_path)
         runs = Runs(work.folder, self._settings.time_limit, watch)
-        source = _probed(ffmpeg, work.source, runs)
-        gauge = Gauge(watch.report, seconds=source.seconds, passes=len(work.options))
-        for index in range(len(work.options)):
-            argv = encode_command(ffmpeg, work, index, threads=self._settings.threads)
-            runs.note(argv)
-            runs.must_run(argv, "ffmpeg failed", ProgressReader(gauge.update).feed)
-            gauge.pass_done()
+        source = self._encoded(ffmpeg, work, runs, watch)
         command, log = runs.command, runs.log
         media = Verification(ffmpeg, work, source, runs).passed(threads=self._settings.threads)
         return Encoded(media=media, command=command, log=log)
 
+    def _encoded(self, ffmpeg: Path, work: Work, runs: Runs, watch: Watch) -> Probe:
+        """Run every pass; return what the first one said of the source."""
+        if work.source.stat().st_size == 0:
+            msg = "the source is empty: it has no bytes"
+            raise EncodingError(msg)
+        header = ProbeReader()
+        gauge = Gauge(watch.report, seconds=lambda: header.seconds, passes=len(work.options))
+        source = None
+        for index in range(len(work.options)):
+            argv = encode_command(ffmpeg, work, index, threads=self._settings.threads)
+            runs.note(argv)
+            ran = runs.run(argv, ProgressReader(gauge.update).feed, header.feed)
+            source = source or parse_probe(ran.head)
+            if source is None or not any(source.streams):
+                _check_source(ffmpeg, work.source, runs)
+            if ran.code != 0:
+                raise runs.failed(ran, "ffmpeg failed")
+            gauge.pass_done()
+        if source is None:
+            msg = "ffmpeg ended well without a word about the source"
+            raise runs.failure(msg)
+        return source
 
-def _probed(ffmpeg: Path, source: Path, runs: Runs) -> Probe:
-    if source.stat().st_size == 0:
-        msg = "the source is empty: it has no bytes"
-        raise EncodingError(msg)
+
+def _check_source(ffmpeg: Path, source: Path, runs: Runs) -> None:
+    """EncodingError if it is the source, and not what the options ask of it, that no ffmpeg could encode."""
     ran = runs.run(probe_command(ffmpeg, source))
     probe = parse_probe(ran.head)
     if probe is None:
@@ -54,4 +69,3 @@ def _probed(ffmpeg: Path, source: Path, runs: Runs) -> Probe:
     if not any(probe.streams):
         msg = "the source has neither a moving picture nor sound"
         raise runs.failure(msg)
-    return probe

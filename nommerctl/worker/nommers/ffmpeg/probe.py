@@ -21,6 +21,11 @@ _INPUT = "Input #0, "
 _DURATION = re.compile(r" {2}Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)")
 _STREAM = re.compile(r" {2,4}Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
 _SIZE = re.compile(r", (\d{1,6})x(\d{1,6})(?=[ ,]|$)")
+_AFTER_INPUT = re.compile(r"^\[info\] (?:Stream mapping:|Output #0, )", re.MULTILINE)
+"""What ffmpeg says once it has said all of its input."""
+
+HEADER_CHARACTERS = 256 * 1024
+
 _NOT_MOVING = ("(attached pic)", "(timed thumbnails)")
 
 
@@ -31,6 +36,29 @@ class Probe(NamedTuple):
     streams: Streams
     width: int | None = None
     height: int | None = None
+
+
+class ProbeReader:
+    """Takes what ffmpeg says as it comes, and knows what its first input holds as soon as that has been said.
+
+    So one run both encodes and tells what it encodes: nobody has to open the source a second time.
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+        self.probe: Probe | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the input lasts, None as long as that is not known."""
+        return self.probe.seconds if self.probe else None
+
+    def feed(self, data: bytes) -> None:
+        """Take what came. Of an input that does not end within HEADER_CHARACTERS nothing is known while it runs."""
+        if self.probe is None and len(self._text) < HEADER_CHARACTERS:
+            self._text += data.decode(errors="replace")
+            if _AFTER_INPUT.search(self._text):
+                self.probe = parse_probe(self._text)
 
 
 def parse_probe(stderr: str) -> Probe | None:

@@ -77,6 +77,7 @@ def run(
     time_limit: float,
     keep_on: Callable[[], None],
     on_stdout: Sink = lambda _: None,
+    on_stderr: Sink = lambda _: None,
 ) -> Ran:
     """Run a command in `folder` and return how it ended, with any code.
 
@@ -87,7 +88,7 @@ def run(
     stderr = Stderr()
     with _started(argv, folder) as process:
         try:
-            _read(process, {"stdout": on_stdout, "stderr": stderr.feed}, pulse)
+            _read(process, {"stdout": [on_stdout], "stderr": [on_stderr, stderr.feed]}, pulse)
             _wait(process, pulse)
         finally:
             _end(process)
@@ -112,16 +113,17 @@ def _started(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
         raise EncodingError(msg) from error
 
 
-def _read(process: subprocess.Popen[bytes], sinks: dict[str, Sink], pulse: _Pulse) -> None:
+def _read(process: subprocess.Popen[bytes], sinks: dict[str, list[Sink]], pulse: _Pulse) -> None:
     """Give both outputs to their sinks until both are closed."""
     with selectors.DefaultSelector() as selector:
-        for name, sink in sinks.items():
-            selector.register(getattr(process, name), selectors.EVENT_READ, sink)
+        for name, takers in sinks.items():
+            selector.register(getattr(process, name), selectors.EVENT_READ, takers)
         while selector.get_map():
             for key, _ in selector.select(TICK):
                 data = os.read(key.fd, _CHUNK)
                 if data:
-                    key.data(data)
+                    for sink in key.data:
+                        sink(data)
                 else:
                     selector.unregister(key.fileobj)
             pulse.beat()

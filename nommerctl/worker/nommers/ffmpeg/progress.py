@@ -54,12 +54,14 @@ def _number(text: str | None) -> float | None:
 
 
 class Gauge:
-    """Turns blocks into the progress of a whole encode: `passes` runs over a source of `seconds`, None if unknown.
+    """Turns blocks into the progress of a whole encode: `passes` runs over a source.
+
+    `seconds` says how long the source lasts, None as long as that is unknown.
 
     The fraction never falls. Options that cut make it end early, and then jump when the pass is done.
     """
 
-    def __init__(self, report: Callable[[Progress], None], *, seconds: float | None, passes: int) -> None:
+    def __init__(self, report: Callable[[Progress], None], *, seconds: Callable[[], float | None], passes: int) -> None:
         self._report = report
         self._seconds = seconds
         self._passes = passes
@@ -68,12 +70,13 @@ class Gauge:
 
     def update(self, block: Block) -> None:
         """Report what a block means."""
-        if self._seconds and block.seconds:
-            share = min(1.0, block.seconds / self._seconds)
+        whole = self._seconds()
+        if whole and block.seconds:
+            share = min(1.0, block.seconds / whole)
             self._fraction = max(self._fraction, (self._done + share) / self._passes)
         eta = None
-        if self._seconds and block.speed:
-            eta = round((1 - self._fraction) * self._passes * self._seconds / block.speed, 1)
+        if whole and block.speed:
+            eta = round((1 - self._fraction) * self._passes * whole / block.speed, 1)
         self._report(Progress(fraction=round(self._fraction, 4), fps=block.fps, speed=block.speed, eta_s=eta))
 
     def pass_done(self) -> None:

@@ -35,7 +35,7 @@ class Runs:
         """Count a command, about to be run, among those that encode."""
         self._commands.append(shlex.join(argv))
 
-    def run(self, argv: Sequence[str], on_stdout: Sink = _ignore) -> Ran:
+    def run(self, argv: Sequence[str], on_stdout: Sink = _ignore, on_stderr: Sink = _ignore) -> Ran:
         """Run a command and return how it ended, with any code; EncodingError if it takes too long."""
         try:
             ran = run(
@@ -44,6 +44,7 @@ class Runs:
                 time_limit=self._time_limit,
                 keep_on=self._watch.keep_on,
                 on_stdout=on_stdout,
+                on_stderr=on_stderr,
             )
         except EncodingError as error:
             raise self.failure(str(error)) from error
@@ -54,10 +55,13 @@ class Runs:
         """Run a command; if it does not end well, EncodingError with `failing` and ffmpeg's own words."""
         ran = self.run(argv, on_stdout)
         if ran.code != 0:
-            words = complaint(ran.tail) if ran.code > 0 else ""  # one that was killed did not see it coming
-            msg = f"{failing}: {words or ending(ran.code)}"
-            raise self.failure(msg)
+            raise self.failed(ran, failing)
         return ran
+
+    def failed(self, ran: Ran, failing: str) -> EncodingError:
+        """Return the error for a run that did not end well: `failing` and ffmpeg's own words."""
+        words = complaint(ran.tail) if ran.code > 0 else ""  # one that was killed did not see it coming
+        return self.failure(f"{failing}: {words or ending(ran.code)}")
 
     def failure(self, message: str) -> EncodingError:
         """Return an error that carries the commands and the log."""
