@@ -22,6 +22,14 @@ from nommerctl.domain.times import Instant
 
 Clock: TypeAlias = Callable[[], Instant]
 
+Together: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""What is written to job store, ledger and queues in this context is one step, where the backend can make it one.
+
+Then it is lasting all at once when the context is left, or, if that raises, not at all; others who want to write wait
+meanwhile, so it holds nothing that takes long. Where store and queues are services apart, each write is a step of its
+own: so the order of the writes has to be right all the same.
+"""
+
 
 # --- jobs: the truth -------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.moves import AbandonAfter, AttemptLimits, abandoned, stale
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.times import age, micros, seconds_between
-from nommerctl.passes.announce import announce
-from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.passes.announce import make_move
+from nommerctl.passes.means import Effect, FarmReads, Performer
 from nommerctl.ports import Clock
 
 
@@ -26,10 +26,6 @@ def abandon(
 
 
 def _abandon(job: EncodingJob, after: AbandonAfter, limits: AttemptLimits, clock: Clock) -> Effect:
-    def effect(writes: FarmWrites) -> None:
-        gone = writes.store.transition(
-            job.id, lambda current: abandoned(current, now=clock(), after=after, limits=limits)
-        )
-        announce(writes, gone)
-
-    return effect
+    return lambda writes: make_move(
+        writes, job.id, lambda current: abandoned(current, now=clock(), after=after, limits=limits)
+    )

@@ -8,8 +8,8 @@ from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
-from nommerctl.passes.announce import announce
-from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
+from nommerctl.passes.announce import make_move
+from nommerctl.passes.means import Effect, FarmReads, Performer
 from nommerctl.ports import Clock, JobReads
 
 SHOWN_MATCHES = 3
@@ -50,12 +50,7 @@ def retry(
 
 
 def _retry(job: EncodingJob, by: str, clock: Clock) -> Effect:
-    def effect(writes: FarmWrites) -> None:
-        again = writes.store.transition(job.id, lambda current: retried(current, now=clock(), by=by))
-        writes.new_jobs.send([job.id])
-        announce(writes, again)
-
-    return effect
+    return lambda writes: make_move(writes, job.id, lambda current: retried(current, now=clock(), by=by))
 
 
 def cancel(reads: FarmReads, perform: Performer, prefixes: Sequence[str], *, by: str, clock: Clock) -> Outcome:
@@ -71,8 +66,4 @@ def cancel(reads: FarmReads, perform: Performer, prefixes: Sequence[str], *, by:
 
 
 def _cancel(job: EncodingJob, by: str, clock: Clock) -> Effect:
-    def effect(writes: FarmWrites) -> None:
-        gone = writes.store.transition(job.id, lambda current: cancelled(current, now=clock(), by=by))
-        announce(writes, gone)
-
-    return effect
+    return lambda writes: make_move(writes, job.id, lambda current: cancelled(current, now=clock(), by=by))

@@ -22,6 +22,7 @@ from nommerctl.ports import (
     Notifier,
     Queue,
     QueueReads,
+    Together,
 )
 
 
@@ -39,7 +40,7 @@ class FarmReads:
 
 @dataclass(frozen=True)
 class FarmWrites:
-    """The whole farm, to be acted upon."""
+    """The whole farm, to be acted upon. `together` holds for what is written to store, ledger and both queues."""
 
     store: JobStore
     cache: JobCache
@@ -49,6 +50,7 @@ class FarmWrites:
     changes: Queue
     notifier: Notifier
     archive: Archive | None
+    together: Together
 
     @property
     def reads(self) -> FarmReads:

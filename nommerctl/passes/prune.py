@@ -62,4 +62,5 @@ def _remove(jobs: Sequence[EncodingJob]) -> Effect:
 
 
 def _removed(writes: FarmWrites, jobs: Iterable[EncodingJob]) -> list[str]:
-    return [job.id for job in jobs if writes.store.remove(job)]
+    with writes.together():
+        return [job.id for job in jobs if writes.store.remove(job)]

@@ -138,7 +138,8 @@ def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> 
 
 def _requeue(job: EncodingJob, now: Instant) -> Effect:
     def effect(writes: FarmWrites) -> None:
-        writes.store.transition(job.id, lambda current: requeued(current, now=now))
-        writes.new_jobs.send([job.id])
+        with writes.together():
+            writes.store.transition(job.id, lambda current: requeued(current, now=now))
+            writes.new_jobs.send([job.id])
 
     return effect

@@ -131,9 +131,10 @@ def store_jobs(jobs: Sequence[EncodingJob], writes: FarmWrites) -> list[Encoding
     A job that exists already (same client id) is not touched; its message is sent again, which is harmless (I3) and
     mends a submit that died half-way.
     """
-    stored = writes.store.submit(jobs)
-    unfinished = [job.id for job in stored if not job.finished]
-    writes.new_jobs.send(unfinished)
-    writes.changes.send(unfinished)
+    with writes.together():
+        stored = writes.store.submit(jobs)
+        unfinished = [job.id for job in stored if not job.finished]
+        writes.new_jobs.send(unfinished)
+        writes.changes.send(unfinished)
     hint(writes.cache, stored)
     return stored

@@ -24,7 +24,7 @@ from nommerctl.domain.options import Preset
 from nommerctl.domain.schedule import overdue, overdue_sentence
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.passes.means import FarmReads, FarmWrites
-from nommerctl.ports import Archive, JobStore, Ledger, Queue, Storage
+from nommerctl.ports import Archive, JobStore, Ledger, Queue, Storage, Together
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
 
@@ -158,6 +158,11 @@ class Farm:
         """What is known of the farm."""
         return SqliteLedger(self._database, self.clock)
 
+    @property
+    def together(self) -> Together:
+        """What makes one step of writes to store, ledger and queues: they are one database."""
+        return self._database.together
+
     def queue(self, name: str) -> Queue:
         """Return the queue of NEW_JOBS or of CHANGES."""
         return SqliteQueue(self._database, name, self.clock)
@@ -189,6 +194,7 @@ class Farm:
             changes=self.queue(CHANGES),
             notifier=FormNotifier(self.settings.notify.timeout, keep_on=heed),
             archive=self._archive(),
+            together=self.together,
         )
 
     def reopen_cache(self) -> None:

@@ -75,6 +75,7 @@ def worker_ports(farm: Farm, node: str) -> WorkerPorts:
     return WorkerPorts(
         store=farm.store,
         ledger=farm.ledger,
+        together=farm.together,
         new_jobs=farm.queue(NEW_JOBS),
         changes=farm.queue(CHANGES),
         storage=farm.storage,

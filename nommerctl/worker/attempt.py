@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import micros, seconds_between
 from nommerctl.errors import (
     AWAY,
     EncodingError,
@@ -24,20 +25,25 @@ from nommerctl.errors import (
     TransferError,
     UsageError,
 )
-from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Work
+from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Together, Work
 
 RETRY_PAUSE = 0.5
 """Seconds between two tries to reach a store that does not answer."""
 
 Move = Callable[[EncodingJob], EncodingJob]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class WorkerPorts:
-    """What a worker needs of the world. `new_lease_id` makes random ids, `log` takes a line for the node's log."""
+    """What a worker needs of the world. `new_lease_id` makes random ids, `log` takes a line for the node's log.
+
+    `together` holds for what is written to store, ledger and both queues.
+    """
 
     store: JobStore
     ledger: Ledger
+    together: Together
     new_jobs: Queue
     changes: Queue
     storage: Storage
@@ -210,39 +216,65 @@ class Attempt:
     def _advance(self, to: JobState) -> None:
         self.keep_on()
         now, until = self._ports.clock(), self._until()
-        self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now))
+        self._write(
+            lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now),
+            lambda _: self._ports.announce(self.job_id),
+        )
         self._lease_until = until
-        self._ports.announce(self.job_id)
 
     def _check_lease(self) -> None:
+        """LeaseLostError if the job is no longer ours; if it is, it stays so for half a lease at least."""
         until = self._until()
-        self._write(lambda job: renewed(job, lease_id=self._lease_id, until=until, progress=self._progress))
+        job = self._patiently(lambda: self._ports.store.get([self.job_id])).get(self.job_id)
+        if job is None:
+            msg = f"job {self.job_id} was removed from the store"
+            raise LeaseLostError(msg)
+        renewal = partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress)
+        renewal(job)
+        if job.lease is None or seconds_between(self._ports.clock(), job.lease.until) < self._settings.lease / 2:
+            self._write(renewal)
 
     def _conclude(self, move: Move) -> None:
         """Write the end, announce it, then settle the message: effect first, acknowledgement after (I4)."""
-        job = self._write(move)
+        job = self._write(move, self._settle)
+        self._ports.log(f"{short_id(self.job_id)} {job.state.value}{': ' + job.details if job.details else ''}")
+
+    def _settle(self, job: EncodingJob) -> None:
         self._ports.announce(self.job_id)
         if job.finished:
-            self._ports.new_jobs.delete([self._message])
+            self._leave_message(self._ports.new_jobs.delete)
         else:
-            self._ports.new_jobs.extend([self._message], 0)
-        self._ports.log(f"{short_id(self.job_id)} {job.state.value}{': ' + job.details if job.details else ''}")
+            self._give_message_back()
 
     def _give_message_back(self) -> None:
         """Let whoever receives it next find out what it is worth: a finished job's message is deleted there."""
+        self._leave_message(lambda messages: self._ports.new_jobs.extend(messages, 0))
+
+    def _leave_message(self, how: Callable[[list[Message]], None]) -> None:
         try:
-            self._ports.new_jobs.extend([self._message], 0)
+            how([self._message])
         except AWAY as error:
             self._ports.log(f"{short_id(self.job_id)} message left to its visibility: {error}")
 
     def _until(self) -> int:
         return self._ports.clock() + micros(self._settings.lease)
 
-    def _write(self, move: Move) -> EncodingJob:
-        """Write through a store that may be busy or away, for as long as the lease lasts."""
+    def _write(self, move: Move, then: Callable[[EncodingJob], None] = lambda _: None) -> EncodingJob:
+        """Write a move, and with it what follows from it."""
+
+        def both() -> EncodingJob:
+            with self._ports.together():
+                job = self._ports.store.transition(self.job_id, move)
+                then(job)
+            return job
+
+        return self._patiently(both)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Call a store that may be busy or away, for as long as the lease lasts."""
         while True:
             try:
-                return self._ports.store.transition(self.job_id, move)
+                return call()
             except AWAY:
                 if self._ports.clock() >= self._lease_until:
                     raise

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -23,6 +25,13 @@ POLL = 0.25
 
 REASONABLE_BEATS = 3
 """A node whose last beat is older than so many heartbeats does not count as company."""
+
+
+FollowUp: TypeAlias = Callable[[], object]
+
+
+def _nothing() -> None:
+    """Follow nothing up."""
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -120,23 +129,29 @@ class Worker:
         if not free:
             return False
         try:
-            messages = self._ports.new_jobs.receive(free, self._settings.lease)
+            with self._ports.together():
+                messages = self._ports.new_jobs.receive(free, self._settings.lease)
+                follow = [self._take(message) for message in messages]
         except AWAY as error:
             self._ports.log(f"no messages received: {error}")
             return False
-        for message in messages:
-            try:
-                self._take(message)
-            except AWAY as error:
-                self._ports.log(f"message left to its visibility: {error}")
+        for what_follows in follow:
+            what_follows()
         return bool(messages)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> FollowUp:
+        """Settle what becomes of a message; return what is to be done once that is lasting."""
+        try:
+            return self._claim(message)
+        except AWAY as error:
+            return partial(self._ports.log, f"message left to its visibility: {error}")
+
+    def _claim(self, message: Message) -> FollowUp:
         """Claim the job of a message, or do with the message what its job's state asks for."""
+        log = self._ports.log
         if not is_job_id(message.body):
-            self._ports.log("a message that names no job was deleted")
             self._ports.new_jobs.delete([message])
-            return
+            return partial(log, "a message that names no job was deleted")
         now = self._ports.clock()
         lease = Lease(
             id=self._ports.new_lease_id(), owner=self._identity.node, until=now + micros(self._settings.lease)
@@ -145,17 +160,16 @@ class Worker:
         try:
             job = self._ports.store.transition(message.body, claim)
         except UsageError:
-            self._ports.log(f"{short_id(message.body)} is not in the store: its message was deleted")
             self._ports.new_jobs.delete([message])
+            return partial(log, f"{short_id(message.body)} is not in the store: its message was deleted")
         except IllegalMoveError:
             self._turn_away(message)
-        else:
-            self._ports.announce(job.id)
-            if job.state is JobState.DOWNLOADING:
-                self._begin(job, message, lease.id)
-            else:
-                self._ports.new_jobs.delete([message])
-                self._ports.log(f"{short_id(job.id)} {job.state.value}: {job.details}")
+            return _nothing
+        self._ports.announce(job.id)
+        if job.state is JobState.DOWNLOADING:
+            return partial(self._begin, job, message, lease.id)
+        self._ports.new_jobs.delete([message])
+        return partial(log, f"{short_id(job.id)} {job.state.value}: {job.details}")
 
     def _turn_away(self, message: Message) -> None:
         """Delete the message of a finished job; hide that of a held one until its lease may have ended."""

@@ -1,6 +1,7 @@
 """A whole farm in memory, for the passes to be made upon."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from nommerctl.domain.config import CacheSettings, ScaleSettings, UpkeepSettings, WorkerSettings
@@ -70,6 +71,7 @@ class FakeFarm:
             changes=self.changes,
             notifier=self.notifier,
             archive=self.archive,
+            together=nullcontext,
         )
 
     def performer(self, *, dry_run: bool = False) -> Performer:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +97,7 @@ class Bench:
             ports=WorkerPorts(
                 store=self.store,
                 ledger=self.ledger,
+                together=nullcontext,
                 new_jobs=self.new_jobs,
                 changes=self.changes,
                 storage=self.storage,

@@ -7,14 +7,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from nommerctl.adapters import os_errors
 from nommerctl.adapters.local.schema import APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
 from nommerctl.adapters.sqlite_errors import is_busy, translated
-from nommerctl.errors import UnreachableError
+from nommerctl.errors import TryAgainError, UnreachableError
 
 T = TypeVar("T")
 
@@ -57,22 +57,68 @@ class Database:
         self._busy_timeout = busy_timeout
         self._keep_on = keep_on
         self._idle: deque[sqlite3.Connection] = deque()
+        self._own = threading.local()
         self.read(lambda _: None)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query against one consistent state of the database; writers do not wait for it, nor it for them."""
-        with self._transaction("BEGIN") as connection:
+        own = self._joined()
+        with nullcontext(own) if own else self._transaction("BEGIN") as connection:
             return query(connection)
 
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Run `change` as the only writer, commit, and return its result; if it raises, nothing was written."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        own = self._joined()
+        with self._step(own) if own else self._transaction("BEGIN IMMEDIATE") as connection:
             return change(connection)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that this thread reads and writes in here (ports.Together).
+
+        It is committed when this is left, and if that raises nothing was written. What a single write in here raises
+        takes back that write alone. Everybody else who wants to write waits meanwhile.
+        """
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            self._own.transaction = connection
+            try:
+                yield
+            finally:
+                self._own.transaction = None
 
     def close(self) -> None:
         """Let go of the file, once no thread is at work in here; the next use opens it again."""
         while self._idle:
             self._idle.pop().close()
+
+    def _joined(self) -> sqlite3.Connection | None:
+        """The connection of this thread's own transaction, None if it has none."""
+        connection: sqlite3.Connection | None = getattr(self._own, "transaction", None)
+        if connection:
+            self._check_goes_on(connection)
+        return connection
+
+    def _check_goes_on(self, connection: sqlite3.Connection) -> None:
+        """TryAgainError if SQLite took a whole transaction back of its own accord, as it does on a full disk."""
+        if not connection.in_transaction:
+            msg = f"the disk that holds {self._path} is full, or fails: nothing was written"
+            raise TryAgainError(msg)
+
+    @contextmanager
+    def _step(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        try:
+            connection.execute("SAVEPOINT step")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK TO step")
+                raise
+            finally:
+                if connection.in_transaction:
+                    connection.execute("RELEASE step")
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
@@ -81,6 +127,7 @@ class Database:
             try:
                 self._begin(connection, begin)
                 yield connection
+                self._check_goes_on(connection)
                 connection.commit()
             finally:
                 connection.rollback()  # what was not committed; nothing after a commit
