@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
@@ -130,20 +131,6 @@ class Queue(QueueReads, Protocol):
 
 
 # --- the job cache: a hint -------------------------------------------------------------------------------------------
-
-
-class CacheStatus(Struct, frozen=True, kw_only=True):
-    """What passes tell each other through the cache.
-
-    `refreshed` is when refresh last ended well (None: the cache is cold), `resynced` when the whole store was last
-    read. `resync_wanted` is raised by scale when cache and queue differ. `short` counts the resyncs in a row that found
-    fewer messages than jobs that need one.
-    """
-
-    refreshed: Instant | None = None
-    resynced: Instant | None = None
-    resync_wanted: bool = False
-    short: int = 0
 
 
 class CachedJobs(Protocol):

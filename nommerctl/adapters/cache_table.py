@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import TryAgainError, UnreachableError
-from nommerctl.ports import CacheStatus
 
 DATABASE = "cache.db"
 """The file that diskcache makes in its folder."""

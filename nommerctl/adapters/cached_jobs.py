@@ -11,10 +11,10 @@ from nommerctl.adapters import cache_table
 from nommerctl.adapters.cache_table import DATABASE, CacheDamagedError
 from nommerctl.adapters.sqlite_errors import shows_damage
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import JobState
 from nommerctl.errors import UnreachableError
-from nommerctl.ports import CacheStatus
 
 T = TypeVar("T")
 

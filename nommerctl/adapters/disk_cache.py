@@ -20,10 +20,10 @@ from nommerctl.adapters.cache_table import DATABASE, FORMAT, STATUS_KEY, CacheDa
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
 from nommerctl.adapters.sqlite_errors import shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.times import Instant
 from nommerctl.errors import NommerctlError, SettingsError, TryAgainError
-from nommerctl.ports import CacheStatus
 
 T = TypeVar("T")
 

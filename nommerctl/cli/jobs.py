@@ -176,10 +176,9 @@ def dead_list(ctx: typer.Context, json: Json = False) -> None:
 def dead_retry(ctx: typer.Context) -> None:
     """Put dead messages back into the queue."""
     from nommerctl.domain.text import counted
-    from nommerctl.wiring.farm import NEW_JOBS
 
     farm = open_farm(ctx)
-    queue = farm.queue(NEW_JOBS)
+    queue = farm.backend.new_jobs
     messages = queue.dead()
     queue.revive(messages)
     emit(f"{counted(len(messages), 'message')} put back")

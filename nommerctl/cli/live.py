@@ -52,7 +52,7 @@ def _wait(farm: "Farm", ids: "Sequence[str]", view: "Lines | Bars") -> list[Enco
         if time.monotonic() >= next_round:
             held = _make_passes(farm, ids, held)
             next_round = time.monotonic() + PASSES_EVERY
-        jobs = farm.store.get(ids)
+        jobs = farm.backend.store.get(ids)
         current = [jobs[job_id] for job_id in ids if job_id in jobs]
         view.update(current)
         finished = all(job.finished for job in current)

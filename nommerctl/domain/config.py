@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from nommerctl.domain.moves import AbandonAfter, AttemptLimits
+from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 
 DURATION = {"unit": "seconds"}
 """Marks a field as a duration, in its Meta's `extra`."""

@@ -131,3 +131,8 @@ def short_id(job_id: JobId) -> str:
 def is_job_id(text: str) -> bool:
     """Whether a text, such as the body of a message, has the form of a job id."""
     return _JOB_ID.fullmatch(text) is not None
+
+
+def lease_live(job: EncodingJob, now: Instant) -> bool:
+    """Whether a worker holds the job at this instant."""
+    return job.lease is not None and job.lease.until > now

@@ -7,9 +7,10 @@ table does not hold raises IllegalMoveError; a holder whose lease is not the job
 from enum import StrEnum
 from typing import NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress, lease_live
+from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, age, micros, seconds_between
@@ -56,20 +57,6 @@ LEGAL_MOVES: tuple[Move, ...] = (
 )
 
 
-class AttemptLimits(Struct, frozen=True):
-    """How often a job is begun before it is given up, and how many of those may be interruptions."""
-
-    max_attempts: int = 3
-    max_interruptions: int = 10
-
-
-class AbandonAfter(Struct, frozen=True):
-    """How long, in seconds, a job may show no sign of life: in the hands of a worker, and in the queue."""
-
-    in_work: float
-    pending: float
-
-
 def _tail(text: str, limit: int) -> str:
     """Keep the end of a text within a number of UTF-8 bytes, from the beginning of a line if it has several."""
     data = text.encode(errors="replace")
@@ -105,11 +92,6 @@ def submitted(job: EncodingJob, *, by: str) -> EncodingJob:
     """A new job as it is first stored: PENDING, queued at once, with the first line of its history."""
     entry = HistoryEntry(seq=1, state=JobState.PENDING, at=job.created, by=by)
     return structs.replace(job, queued_at=job.created, history=(entry,))
-
-
-def lease_live(job: EncodingJob, now: Instant) -> bool:
-    """Whether a worker holds the job at this instant."""
-    return job.lease is not None and job.lease.until > now
 
 
 def claimable(job: EncodingJob, now: Instant) -> bool:

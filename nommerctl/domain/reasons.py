@@ -1,13 +1,8 @@
-"""Why a job, or a node, is where it is: one phrase that a person can act on."""
+"""Why a job is where it is: one phrase that a person can act on."""
 
-from enum import StrEnum
-
-from nommerctl.domain.config import ScaleSettings
-from nommerctl.domain.fleet import Node
-from nommerctl.domain.job import EncodingJob
-from nommerctl.domain.moves import lease_live
+from nommerctl.domain.job import EncodingJob, lease_live
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import Instant, age, micros, seconds_between
+from nommerctl.domain.times import Instant, age, seconds_between
 
 
 def first_line(text: str | None) -> str | None:
@@ -39,27 +34,3 @@ def reason(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) -> s
     if lease_live(job, now if as_of is None else as_of):
         return None
     return "its worker is gone: waits to be taken over"
-
-
-class NodeCondition(StrEnum):
-    """How a node is, as a person asks."""
-
-    RUNNING = "running"
-    BOOTING = "not up yet"
-    SILENT = "silent"
-    DEAD = "dead"
-
-
-def silent(node: Node, *, now: Instant, limits: ScaleSettings) -> bool:
-    """Whether a node has given no sign for longer than it may: since its last beat, or since its launch."""
-    allowed = limits.silent_after if node.beat else limits.boot_limit
-    return node.last_sign + micros(allowed) < now
-
-
-def node_condition(node: Node, *, now: Instant, limits: ScaleSettings) -> NodeCondition:
-    """How a node is: by the fleet's word first, then by its heartbeats and the limits that scale ends nodes by."""
-    if not node.alive:
-        return NodeCondition.DEAD
-    if silent(node, now=now, limits=limits):
-        return NodeCondition.SILENT
-    return NodeCondition.RUNNING if node.beat else NodeCondition.BOOTING

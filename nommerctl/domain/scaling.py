@@ -9,10 +9,10 @@ from typing import assert_never
 
 from msgspec import Struct
 
+from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import Policy, ScaleSettings
 from nommerctl.domain.fleet import Depth, Launch, Node
 from nommerctl.domain.outcome import Held
-from nommerctl.domain.reasons import NodeCondition, node_condition
 from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, age, seconds_between

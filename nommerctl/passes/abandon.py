@@ -2,7 +2,8 @@
 
 from nommerctl.domain.config import UpkeepSettings
 from nommerctl.domain.job import EncodingJob
-from nommerctl.domain.moves import AbandonAfter, AttemptLimits, abandoned, stale
+from nommerctl.domain.limits import AbandonAfter, AttemptLimits
+from nommerctl.domain.moves import abandoned, stale
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.times import age, micros, seconds_between
 from nommerctl.passes.announce import make_move

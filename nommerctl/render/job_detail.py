@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from nommerctl.domain.job import EncodingJob, HistoryEntry
-from nommerctl.domain.moves import lease_live
+from nommerctl.domain.job import EncodingJob, HistoryEntry, lease_live
 from nommerctl.domain.reasons import first_line, reason
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between

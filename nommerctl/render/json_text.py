@@ -1,6 +1,5 @@
 """JSON for other programs: one document on one line, in ASCII, so that nothing in it can act upon a terminal."""
 
-import json
 import math
 from typing import Any
 
@@ -18,6 +17,8 @@ def json_document(**fields: Any) -> str:  # noqa: ANN401 - whatever a command ha
     Text stays as it is, but for credentials in URIs, which are masked, and characters beyond ASCII, which are escaped.
     A number that JSON does not know (an endless one) is null.
     """
+    import json
+
     document = {"schema": SCHEMA, **msgspec.to_builtins(fields)}
     return json.dumps(_presentable(document), separators=(",", ":"), allow_nan=False) + "\n"
 

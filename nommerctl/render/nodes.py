@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Node
-from nommerctl.domain.reasons import NodeCondition, node_condition
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.json_text import json_document
 from nommerctl.render.shorten import shorten_middle
-from nommerctl.render.styled import CONDITION_STYLES, QUIET, Span
+from nommerctl.render.styled import QUIET, TROUBLE, Span
 from nommerctl.render.tables import Column, Row, table
 from nommerctl.render.tsv import Cell, tsv
 
@@ -26,6 +26,13 @@ COLUMNS = (
 
 KEYS = ("id", "state", "alive", "slots", "active", "last_beat", "launched", "started", "marked", "host", "pid")
 """What is said of a node, in this order, in JSON and in TSV."""
+
+CONDITION_STYLES = {
+    NodeCondition.RUNNING: "green",
+    NodeCondition.BOOTING: "yellow",
+    NodeCondition.SILENT: TROUBLE,
+    NodeCondition.DEAD: "magenta",
+}
 
 
 def nodes_table(nodes: Sequence[Node], *, now: Instant, limits: ScaleSettings, width: int, color: bool) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from nommerctl.domain.reasons import NodeCondition
 from nommerctl.domain.states import JobState
 
 
@@ -28,13 +27,6 @@ STATE_STYLES = {
     JobState.FINISHED: "green",
     JobState.ERROR: TROUBLE,
     JobState.ABANDONED: "magenta",
-}
-
-CONDITION_STYLES = {
-    NodeCondition.RUNNING: "green",
-    NodeCondition.BOOTING: "yellow",
-    NodeCondition.SILENT: TROUBLE,
-    NodeCondition.DEAD: "magenta",
 }
 
 

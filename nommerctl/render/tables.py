@@ -5,8 +5,9 @@ a note run across the columns. Here columns that matter less are left out until 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
+
+from msgspec import Struct
 
 from nommerctl.render.shorten import cells, shorten_end
 from nommerctl.render.styled import HEADING, QUIET, Line, Span, draw, trimmed
@@ -14,8 +15,7 @@ from nommerctl.render.styled import HEADING, QUIET, Line, Span, draw, trimmed
 GAP = "  "
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column: what stands over it, and what happens to it when there is little room.
 
     A column with a `floor` may be cut down to so many cells, by `shorten`. One with an `expendable` above 0 is left
@@ -29,8 +29,7 @@ class Column:
     right: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A record: a cell for each column, all of them fit to be shown, and a note to stand below it."""
 
     cells: tuple[Span, ...]

@@ -11,28 +11,19 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from nommerctl.adapters.cached_jobs import CachedJobs
-from nommerctl.adapters.local.database import Database, is_ours
-from nommerctl.adapters.local.fleet import LocalFleet, LocalFleetReads
-from nommerctl.adapters.local.job_store import SqliteJobReads, SqliteJobStore
-from nommerctl.adapters.local.ledger import SqliteLedger, SqliteLedgerReads
 from nommerctl.adapters.local.pass_files import PassRecords
-from nommerctl.adapters.local.queue import SqliteQueue, SqliteQueueReads
-from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.os_errors import translated
-from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
-from nommerctl.domain.options import Preset
 from nommerctl.domain.schedule import overdue, overdue_sentence
 from nommerctl.errors import PermissionDeniedError, SettingsError
-from nommerctl.passes.means import FarmReads, FarmWrites
-from nommerctl.ports import Archive, JobStore, Ledger, Queue, Storage, Together
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
 
 if TYPE_CHECKING:
     from nommerctl.adapters.disk_cache import JobCache
-
-NEW_JOBS = "new-jobs"
-CHANGES = "state-changes"
+    from nommerctl.domain.options import Preset
+    from nommerctl.passes.means import FarmReads, FarmWrites
+    from nommerctl.ports import Archive, Storage
+    from nommerctl.wiring.local import LocalBackend
 
 CACHE_PATIENCE = 20.0
 """Seconds to wait for another process that writes the cache."""
@@ -108,25 +99,13 @@ class Farm:
     # --- to look at, leaving no trace ---
 
     @functools.cached_property
-    def _reading(self) -> ReadOnlyDatabase:
-        path = self.state_dir / "farm.db"
-        return ReadOnlyDatabase(path, EMPTY_SCHEMA, check=lambda connection: is_ours(connection, path))
-
-    @functools.cached_property
     def cached_jobs(self) -> CachedJobs:
         """The job cache, read only."""
         return CachedJobs(self.state_dir / "cache")
 
-    def look(self) -> FarmReads:
+    def look(self) -> "FarmReads":
         """Return the farm for a dry run, or for somebody who only looks: nothing of it can write."""
-        return FarmReads(
-            store=SqliteJobReads(self._reading),
-            cache=self.cached_jobs,
-            ledger=SqliteLedgerReads(self._reading, self.clock),
-            fleet=LocalFleetReads(self.workers, worker=self._worker_command()),
-            new_jobs=SqliteQueueReads(self._reading, NEW_JOBS, self.clock),
-            changes=SqliteQueueReads(self._reading, CHANGES, self.clock),
-        )
+        return self._backend.look(self.cached_jobs)
 
     # --- to act upon ---
 
@@ -144,28 +123,23 @@ class Farm:
         self._heed()
 
     @functools.cached_property
-    def _database(self) -> Database:
-        self.prepare()
-        return Database(self.state_dir / "farm.db", keep_on=self._keep_on)
+    def _backend(self) -> "LocalBackend":
+        from nommerctl.wiring.local import LocalBackend
 
-    @functools.cached_property
-    def store(self) -> JobStore:
-        """The jobs."""
-        return SqliteJobStore(self._database)
-
-    @functools.cached_property
-    def ledger(self) -> Ledger:
-        """What is known of the farm."""
-        return SqliteLedger(self._database, self.clock)
+        return LocalBackend(
+            file=self.state_dir / "farm.db",
+            workers=self.workers,
+            logs=self.logs,
+            worker=self._worker_command(),
+            clock=self.clock,
+            keep_on=self._keep_on,
+        )
 
     @property
-    def together(self) -> Together:
-        """What makes one step of writes to store, ledger and queues: they are one database."""
-        return self._database.together
-
-    def queue(self, name: str) -> Queue:
-        """Return the queue of NEW_JOBS or of CHANGES."""
-        return SqliteQueue(self._database, name, self.clock)
+    def backend(self) -> "LocalBackend":
+        """Job store, ledger, queues and nodes, to act upon."""
+        self.prepare()
+        return self._backend
 
     @functools.cached_property
     def cache(self) -> "JobCache":
@@ -175,26 +149,22 @@ class Farm:
         self.prepare()
         return open_cache(self.state_dir / "cache", CACHE_PATIENCE, keep_on=self._keep_on)
 
-    def writes(self, heed: Callable[[], None]) -> FarmWrites:
+    def writes(self, heed: Callable[[], None]) -> "FarmWrites":
         """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""
         from nommerctl.adapters.notifier import FormNotifier
+        from nommerctl.passes.means import FarmWrites
 
+        backend = self.backend
         return FarmWrites(
-            store=self.store,
+            store=backend.store,
             cache=self.cache,
-            ledger=self.ledger,
-            fleet=LocalFleet(
-                self.workers,
-                self.logs,
-                worker=self._worker_command(),
-                environment=process.environment(),
-                clock=self.clock,
-            ),
-            new_jobs=self.queue(NEW_JOBS),
-            changes=self.queue(CHANGES),
+            ledger=backend.ledger,
+            fleet=backend.fleet(process.environment()),
+            new_jobs=backend.new_jobs,
+            changes=backend.changes,
             notifier=FormNotifier(self.settings.notify.timeout, keep_on=heed),
             archive=self._archive(),
-            together=self.together,
+            together=backend.together,
         )
 
     def reopen_cache(self) -> None:
@@ -204,12 +174,12 @@ class Farm:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "_database" in vars(self):
-            self._database.close()
+        if "_backend" in vars(self):
+            self._backend.close()
         if "cache" in vars(self):
             self.cache.close()
 
-    def _archive(self) -> Archive | None:
+    def _archive(self) -> "Archive | None":
         if not self.settings.upkeep.archive:
             return None
         from nommerctl.adapters.local.archive import JsonlArchive
@@ -217,7 +187,7 @@ class Farm:
         return JsonlArchive(Path(self.settings.upkeep.archive))
 
     @functools.cached_property
-    def storage(self) -> Storage:
+    def storage(self) -> "Storage":
         """Sources and destinations."""
         from nommerctl.adapters.http_source import HttpSource
         from nommerctl.adapters.local.files import FileStorage
@@ -226,7 +196,7 @@ class Farm:
         files, http = FileStorage(), HttpSource(self.settings.storage)
         return SchemeStorage(sources={"file": files, "http": http, "https": http}, destinations={"file": files})
 
-    def preset(self, name: str) -> Preset:
+    def preset(self, name: str) -> "Preset":
         """Return a preset; UsageError if there is none of this name."""
         from nommerctl.adapters.presets import PresetLibrary
 

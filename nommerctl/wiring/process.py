@@ -2,8 +2,6 @@
 
 import os
 import pwd
-import secrets
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -20,17 +18,17 @@ def clock() -> Instant:
 
 def new_job_id() -> str:
     """Return an id that nobody can guess and nobody else has."""
-    return secrets.token_hex(25)
+    return os.urandom(25).hex()
 
 
 def new_lease_id() -> str:
     """Return the id of a lease."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def new_token() -> str:
     """Return the token of an order for nodes."""
-    return secrets.token_hex(4)
+    return os.urandom(4).hex()
 
 
 def environment() -> Mapping[str, str]:
@@ -58,7 +56,7 @@ def user() -> str:
 
 def host() -> str:
     """Return the name of this machine."""
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def executable() -> str:

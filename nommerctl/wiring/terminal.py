@@ -3,13 +3,13 @@
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nommerctl.wiring import process
 
 
-@dataclass(frozen=True)
-class Terminal:
+class Terminal(Struct, frozen=True, kw_only=True):
     """Standard output: a terminal or not, its width in cells, and whether to colour.
 
     `attended` is whether a person may be there: any of the three streams is a terminal, or the environment names one,

@@ -15,7 +15,7 @@ from nommerctl.domain.text import shown
 from nommerctl.domain.times import rfc3339
 from nommerctl.errors import ExitCode
 from nommerctl.wiring import process
-from nommerctl.wiring.farm import CHANGES, NEW_JOBS, Farm
+from nommerctl.wiring.farm import Farm
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.nommers.ffmpeg.nommer import FfmpegNommer
 from nommerctl.worker.worker import Identity, Worker
@@ -72,12 +72,13 @@ def run_worker(
 
 def worker_ports(farm: Farm, node: str) -> WorkerPorts:
     """Return what a worker of this farm needs of the world."""
+    backend = farm.backend
     return WorkerPorts(
-        store=farm.store,
-        ledger=farm.ledger,
-        together=farm.together,
-        new_jobs=farm.queue(NEW_JOBS),
-        changes=farm.queue(CHANGES),
+        store=backend.store,
+        ledger=backend.ledger,
+        together=backend.together,
+        new_jobs=backend.new_jobs,
+        changes=backend.changes,
         storage=farm.storage,
         nommers={"ffmpeg": FfmpegNommer(farm.settings.ffmpeg, search_path=process.search_path())},
         clock=farm.clock,

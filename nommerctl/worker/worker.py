@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.fleet import Heartbeat
-from nommerctl.domain.job import EncodingJob, Lease, is_job_id, short_id
-from nommerctl.domain.moves import claimed, lease_live
+from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id
+from nommerctl.domain.moves import claimed
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, micros, seconds_between

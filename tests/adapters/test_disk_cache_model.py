@@ -10,9 +10,9 @@ from msgspec import structs
 
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
-from nommerctl.ports import CacheStatus
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START
 from tests.fakes.job_cache import FakeJobCache

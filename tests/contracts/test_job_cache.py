@@ -10,10 +10,11 @@ from nommerctl import ports
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
 from nommerctl.domain import moves
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, Media, Progress
+from nommerctl.domain.limits import AttemptLimits
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
-from nommerctl.ports import CacheStatus
 from tests.builders import job_id, make_job, make_lease
 from tests.fakes.clock import START
 from tests.fakes.job_cache import FakeJobCache
@@ -41,7 +42,7 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cache]:
 
 def full_job() -> EncodingJob:
     """A job with something in every field."""
-    limits = moves.AttemptLimits()
+    limits = AttemptLimits()
     job = moves.submitted(make_job(7, notify_url="http://shop.example/ready", client_id="ä 7"), by="cli")
     held = moves.claimed(job, lease=make_lease(), now=START + 1, limits=limits)
     held = structs.replace(held, progress=Progress(0.5, fps=24.0, speed=1.5, eta_s=8.25), media=Media(9.5, 640, 360))

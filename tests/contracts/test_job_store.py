@@ -7,6 +7,7 @@ from msgspec import structs
 
 from nommerctl.domain import moves
 from nommerctl.domain.job import EncodingJob, HistoryEntry, Media, Progress
+from nommerctl.domain.limits import AttemptLimits
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import IllegalMoveError, LeaseLostError, UsageError
@@ -253,7 +254,7 @@ def test_i3_the_writes_of_a_lost_lease_are_refused(job_store: JobStore) -> None:
 
     def claim(job: EncodingJob) -> EncodingJob:
         successor = make_lease("new", owner="node-2", until=later + micros(90))
-        return moves.claimed(job, lease=successor, now=later, limits=moves.AttemptLimits())
+        return moves.claimed(job, lease=successor, now=later, limits=AttemptLimits())
 
     def heartbeat(job: EncodingJob) -> EncodingJob:
         return moves.renewed(job, lease_id="old", until=later + micros(90), progress=None)

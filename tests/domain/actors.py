@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from nommerctl.domain import moves
 from nommerctl.domain.job import EncodingJob, HistoryEntry, Media, Progress
+from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from tests.builders import make_job, make_lease
@@ -11,8 +12,8 @@ from tests.fakes.clock import START
 
 DAY = 24 * 3600.0
 NOW = START + micros(30 * DAY)
-LIMITS = moves.AttemptLimits(max_attempts=3, max_interruptions=10)
-SILENCE = moves.AbandonAfter(in_work=DAY, pending=14 * DAY)
+LIMITS = AttemptLimits(max_attempts=3, max_interruptions=10)
+SILENCE = AbandonAfter(in_work=DAY, pending=14 * DAY)
 MEDIA = Media(seconds=12.5, width=1280, height=720)
 LEASE = make_lease("mine", owner="node-1", until=START + micros(90))
 

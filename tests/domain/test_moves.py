@@ -7,6 +7,7 @@ from msgspec import structs
 
 from nommerctl.domain import moves
 from nommerctl.domain.job import EncodingJob, HistoryEntry, Progress
+from nommerctl.domain.limits import AbandonAfter
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import IllegalMoveError, LeaseLostError
@@ -179,7 +180,7 @@ def test_a_job_is_abandoned_when_its_last_sign_of_life_is_too_old(
 def test_i3_a_job_with_a_live_lease_is_never_abandoned() -> None:
     job = structs.replace(job_in(JobState.ENCODING), lease=structs.replace(LEASE, until=NOW + 1))
 
-    assert not moves.stale(job, now=NOW, after=moves.AbandonAfter(in_work=0, pending=0))
+    assert not moves.stale(job, now=NOW, after=AbandonAfter(in_work=0, pending=0))
     with pytest.raises(IllegalMoveError, match="shows life"):
         abandon(job)
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from nommerctl.domain import moves
 from nommerctl.domain.job import EncodingJob, Lease, Media, Progress
+from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.moves import LEGAL_MOVES, Mover
 from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import micros
@@ -18,8 +19,8 @@ from nommerctl.errors import IllegalMoveError, LeaseLostError
 from tests.builders import make_job
 from tests.fakes.clock import FakeClock
 
-LIMITS = moves.AttemptLimits(max_attempts=2, max_interruptions=1)
-SILENCE = moves.AbandonAfter(in_work=100, pending=300)
+LIMITS = AttemptLimits(max_attempts=2, max_interruptions=1)
+SILENCE = AbandonAfter(in_work=100, pending=300)
 LEASE_SECONDS = 90
 
 NEVER_CHANGED = ("id", "source", "dest", "created", "options", "nommer", "preset", "notify_url", "client_id", "version")

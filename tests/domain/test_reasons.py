@@ -1,9 +1,10 @@
 import pytest
 from msgspec import structs
 
+from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Heartbeat, Node
-from nommerctl.domain.reasons import NodeCondition, node_condition, reason
+from nommerctl.domain.reasons import reason
 from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from tests.builders import make_job, make_lease

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
-from nommerctl.ports import CacheStatus
 
 
 class FakeJobCache:

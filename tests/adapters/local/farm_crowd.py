@@ -14,6 +14,7 @@ from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.domain import moves
 from nommerctl.domain.job import JobId, Lease
+from nommerctl.domain.limits import AttemptLimits
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import IllegalMoveError
 from nommerctl.ports import Message
@@ -74,7 +75,7 @@ def claim_until_empty(farm: Path, name: str) -> list[JobId]:
 
 def _claim(store: SqliteJobStore, message: Message, name: str) -> JobId:
     lease = Lease(id=message.receipt, owner=name, until=START + micros(90))
-    limits = moves.AttemptLimits()
+    limits = AttemptLimits()
     return store.transition(message.body, lambda job: moves.claimed(job, lease=lease, now=_clock(), limits=limits)).id
 
 
