@@ -1,4 +1,8 @@
-"""The encoding job: its record. How it may change stands in moves.py."""
+"""The encoding job: its record. How it may change stands in moves.py.
+
+None of the records here can be part of a cycle, so none is given to Python's collector (`gc=False`): with 100,000 of
+them in memory it would look at all of them again and again.
+"""
 
 import re
 from typing import TypeAlias
@@ -17,7 +21,7 @@ SHORT_ID = 12
 _JOB_ID = re.compile(r"[0-9a-f]{50}")
 
 
-class Lease(Struct, frozen=True):
+class Lease(Struct, frozen=True, gc=False):
     """A worker's right to a job: `id` is random, `owner` is a node's id, `until` an instant."""
 
     id: str
@@ -25,7 +29,7 @@ class Lease(Struct, frozen=True):
     until: Instant
 
 
-class Progress(Struct, frozen=True):
+class Progress(Struct, frozen=True, gc=False):
     """How far an encode is. `fraction` is 0 to 1, `speed` in multiples of real time, `eta_s` seconds still to go."""
 
     fraction: float
@@ -34,7 +38,7 @@ class Progress(Struct, frozen=True):
     eta_s: float | None = None
 
 
-class Media(Struct, frozen=True):
+class Media(Struct, frozen=True, gc=False):
     """What was measured of the verified output: its duration in seconds, its picture in pixels (None for sound)."""
 
     seconds: float
@@ -42,7 +46,7 @@ class Media(Struct, frozen=True):
     height: int | None = None
 
 
-class HistoryEntry(Struct, frozen=True):
+class HistoryEntry(Struct, frozen=True, gc=False):
     """One change of state: `seq` counts from 1 over the whole life of the job, `by` says who did it."""
 
     seq: int
@@ -52,7 +56,7 @@ class HistoryEntry(Struct, frozen=True):
     details: str | None = None
 
 
-class EncodePass(Struct, frozen=True):
+class EncodePass(Struct, frozen=True, gc=False):
     """One run of ffmpeg in media-nommer's form: option lists of [name, value], value null for a bare flag."""
 
     outfile_options: tuple[tuple[str, str | int | float | None], ...] = ()
@@ -60,7 +64,7 @@ class EncodePass(Struct, frozen=True):
     move_atom_to_front: bool = False
 
 
-class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The record of a job, the same in every store.
 
     `version` is raised by every write and is the condition of the next. `changed` is the instant of the last change
