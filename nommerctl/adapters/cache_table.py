@@ -4,16 +4,22 @@ diskcache has no public call that selects or counts by tag, and opening a `diskc
 here, and only read. That holds for the one version of diskcache that pyproject.toml pins, whose schema is proved by
 `check_mark` at every opening. This module does not import diskcache.
 
-An entry of a job: `key` its id, `tag` its state, `value` the record as JSON text. One more entry, without a tag, holds
-the status. `raw` and `mode` 1 and no `filename` say that key and value stand in the table itself and as they are.
+An entry of a job: `key` its id, `tag` its state, `value` the record as JSON text, sealed. One more entry, without a
+tag, is the head: the status, and how many jobs each state has. `raw` and `mode` 1 and no `filename` say that key and
+value stand in the table itself and as they are.
+
+SQLite notices damage to a database's structure, sometimes, and to what stands in it never. So each text is sealed with
+its checksum, and whoever reads several entries finds as many as the head says, or the cache is damaged.
 """
 
 import hashlib
 import sqlite3
+import zlib
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta, Struct
 
 from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
@@ -24,23 +30,26 @@ from nommerctl.errors import TryAgainError, UnreachableError
 DATABASE = "cache.db"
 """The file that diskcache makes in its folder."""
 
-STATUS_KEY = "status"
-"""The key of the status; no job id."""
+HEAD_KEY = "head"
+"""The key of the head; no job id."""
 
-FORMAT = 1
+FORMAT = 2
 """Kept as `user_version` of the database; to be raised when an older release could not read what this one writes."""
 
 SCHEMA = "a622376480443aca9f582904c06af3da52b48bd5bdbd6ccdfb0ad9fc3b2d6a27"
 """SHA-256 of all CREATE statements of a cache, as SQLite documents to keep them."""
 
-_ENTRY = "SELECT key, raw, tag, mode, filename, value FROM Cache "
+_SEAL = 8
+"""Characters of the checksum before a text."""
+
+_ENTRY = "SELECT key, raw, tag, mode, filename, CAST(value AS BLOB) FROM Cache "
 _ALL = _ENTRY + "WHERE tag IS NOT NULL"
 _BY_KEY = _ENTRY + "WHERE key = ? AND raw = 1"
 _BY_STATE = _ENTRY + "WHERE tag = ?"
-_COUNTS = "SELECT tag, COUNT(*) FROM Cache WHERE tag IS NOT NULL GROUP BY tag"
-
+_COLD = "CREATE TABLE Cache (key, raw, tag, mode, filename, value)"
 
 _Row: TypeAlias = tuple[Any, ...]
+R = TypeVar("R")
 
 
 class CacheReplacedError(TryAgainError):
@@ -58,16 +67,42 @@ class CacheDamagedError(UnreachableError):
         super().__init__(f"the job cache is damaged ({what}): run `nommerctl refresh` to rebuild it")
 
 
-class Freshness(msgspec.Struct, frozen=True):
-    """What decides between two records of a job."""
+class Head(Struct, frozen=True):
+    """What of the cache is no job's. `counts` leaves out states that no job has."""
+
+    status: CacheStatus = CacheStatus()
+    counts: dict[JobState, Annotated[int, Meta(ge=1)]] = {}
+
+
+class Freshness(Struct, frozen=True):
+    """What decides between two records of a job, and its state."""
 
     changed: Instant
     version: int = 0
+    state: JobState = JobState.PENDING
 
 
+_to_json = msgspec.json.Encoder()
 _jobs = msgspec.json.Decoder(EncodingJob)
 _freshness = msgspec.json.Decoder(Freshness)
-_statuses = msgspec.json.Decoder(CacheStatus)
+_heads = msgspec.json.Decoder(Head)
+
+
+def sealed(record: EncodingJob | Head) -> str:
+    """What stands in the table for a record: the CRC-32 of its JSON in hexadecimal, then the JSON.
+
+    It shows damage, for certain up to 32 bits in a row; it is no defence against somebody who can write the cache.
+    """
+    text = _to_json.encode(record)
+    return f"{zlib.crc32(text):0{_SEAL}x}{text.decode()}"
+
+
+def unsealed(key: object, value: bytes) -> bytes:
+    """The JSON of what stands in the table; CacheDamagedError unless it is as it was sealed."""
+    text = value[_SEAL:]
+    if b"%08x" % zlib.crc32(text) != value[:_SEAL]:
+        raise _damaged(key, "is not as it was written")
+    return text
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
@@ -100,6 +135,34 @@ def _objects(connection: sqlite3.Connection) -> list[_Row]:
     return connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
 
 
+def make_cold(connection: sqlite3.Connection) -> None:
+    """Make in an empty database what a cold cache looks like to the functions below."""
+    connection.execute(_COLD)
+    connection.execute("INSERT INTO Cache VALUES (?, 1, NULL, 1, NULL, ?)", (HEAD_KEY, sealed(Head())))
+
+
+# What follows is to be called within a transaction: several of these read the head besides.
+
+
+def head(connection: sqlite3.Connection) -> Head:
+    """The head, which every cache has."""
+    row = connection.execute(_BY_KEY, (HEAD_KEY,)).fetchone()
+    if row is None:
+        what = "its head is missing"
+        raise CacheDamagedError(what)
+    return _decoded(row, _heads)
+
+
+def status(connection: sqlite3.Connection) -> CacheStatus:
+    """What passes left for each other."""
+    return head(connection).status
+
+
+def counts(connection: sqlite3.Connection) -> dict[JobState, int]:
+    """How many cached jobs each state has, 0 for the others; no entry of a job is read."""
+    return dict.fromkeys(JobState, 0) | head(connection).counts
+
+
 def job(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:
     """The cached job of this id."""
     row = connection.execute(_BY_KEY, (job_id,)).fetchone() if is_job_id(job_id) else None
@@ -108,71 +171,58 @@ def job(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:
 
 def jobs(connection: sqlite3.Connection) -> list[EncodingJob]:
     """All cached jobs, oldest first."""
-    return _oldest_first(connection.execute(_ALL))
+    return _oldest_first(connection.execute(_ALL), sum(counts(connection).values()))
 
 
 def jobs_with_state(connection: sqlite3.Connection, state: JobState) -> list[EncodingJob]:
     """The cached jobs in one state, oldest first."""
-    return _oldest_first(connection.execute(_BY_STATE, (state.value,)))
+    return _oldest_first(connection.execute(_BY_STATE, (state.value,)), counts(connection)[state])
 
 
-def counts(connection: sqlite3.Connection) -> dict[JobState, int]:
-    """How many cached jobs each state has, 0 for the others; no entry is read, only the index of tags."""
-    found = dict(connection.execute(_COUNTS).fetchall())
-    if found.keys() - set(JobState):
-        what = "entries of an unknown state"
-        raise CacheDamagedError(what)
-    return {state: found.get(state, 0) for state in JobState}
-
-
-def status(connection: sqlite3.Connection) -> CacheStatus:
-    """The status; that of a cold cache if none was written."""
-    row = connection.execute(_BY_KEY, (STATUS_KEY,)).fetchone()
-    if row is None:
-        return CacheStatus()
-    try:
-        return _statuses.decode(_text(row))
-    except msgspec.DecodeError as error:
-        raise _undecodable(STATUS_KEY, error) from error
-
-
-def texts(connection: sqlite3.Connection) -> Iterator[tuple[JobId, str]]:
-    """The id and the JSON text of every cached job."""
+def texts(connection: sqlite3.Connection) -> Iterator[tuple[JobId, bytes]]:
+    """The id and the JSON of every cached job."""
     for row in connection.execute(_ALL):
         yield row[0], _text(row)
 
 
-def freshness(job_id: JobId, text: str) -> Freshness:
+def freshness(job_id: JobId, text: bytes) -> Freshness:
     """What of a cached record decides whether it stays."""
     try:
         return _freshness.decode(text)
     except msgspec.DecodeError as error:
-        raise _undecodable(job_id, error) from error
+        raise _damaged(job_id, f"is no record: {error}") from error
 
 
-def _oldest_first(rows: sqlite3.Cursor) -> list[EncodingJob]:
-    return sorted(map(_job, rows), key=lambda found: (found.created, found.id))
+def _oldest_first(rows: sqlite3.Cursor, count: int) -> list[EncodingJob]:
+    found = {each.id: each for each in map(_job, rows)}
+    if len(found) != count:
+        what = f"{len(found)} jobs of {count} are found"
+        raise CacheDamagedError(what)
+    return sorted(found.values(), key=lambda each: (each.created, each.id))
 
 
 def _job(row: _Row) -> EncodingJob:
     key, tag = row[0], row[2]
-    try:
-        found = _jobs.decode(_text(row))
-    except msgspec.DecodeError as error:
-        raise _undecodable(key, error) from error
+    found = _decoded(row, _jobs)
     if (found.id, found.state) != (key, tag):
-        what = f"entry {key!r} holds another job"
-        raise CacheDamagedError(what)
+        raise _damaged(key, "holds another job")
     return found
 
 
-def _text(row: _Row) -> str:
+def _decoded(row: _Row, decoder: msgspec.json.Decoder[R]) -> R:
+    try:
+        return decoder.decode(_text(row))
+    except msgspec.DecodeError as error:
+        raise _damaged(row[0], f"is no record: {error}") from error
+
+
+def _text(row: _Row) -> bytes:
     key, raw, _tag, mode, filename, value = row
-    if type(key) is not str or raw != 1 or mode != 1 or filename is not None or type(value) is not str:
-        what = f"entry {key!r} is not JSON text"
-        raise CacheDamagedError(what)
-    return value
+    if type(key) is not str or raw != 1 or mode != 1 or filename is not None or type(value) is not bytes:
+        raise _damaged(key, "is not JSON text")
+    return unsealed(key, value)
 
 
-def _undecodable(key: object, error: msgspec.DecodeError) -> CacheDamagedError:
-    return CacheDamagedError(f"entry {key!r} is no record: {error}")
+def _damaged(key: object, how: str) -> CacheDamagedError:
+    name = key[:50] if isinstance(key, str | bytes) else key  # no more: it may be anything, and of any length
+    return CacheDamagedError(f"entry {name!r} {how}")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from nommerctl.adapters import cache_table
 from nommerctl.adapters.cache_table import DATABASE, CacheDamagedError
-from nommerctl.adapters.sqlite_errors import shows_damage
+from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
@@ -17,8 +17,6 @@ from nommerctl.domain.states import JobState
 from nommerctl.errors import UnreachableError
 
 T = TypeVar("T")
-
-_COLD = "CREATE TABLE Cache (key, raw, tag, mode, filename, value)"
 
 
 class CacheReads(ABC):
@@ -69,7 +67,7 @@ class CachedJobs(CacheReads):
         def checked(connection: sqlite3.Connection) -> T:
             if cache_table.is_cold(connection):
                 with closing(sqlite3.connect(":memory:")) as cold:
-                    cold.execute(_COLD)
+                    cache_table.make_cold(cold)
                     return query(cold)
             cache_table.check_mark(connection)
             return query(connection)
@@ -77,7 +75,7 @@ class CachedJobs(CacheReads):
         try:
             return self._database.read(checked)
         except UnreachableError as error:
-            if isinstance(error.__cause__, sqlite3.Error) and shows_damage(error.__cause__):
+            if isinstance(error.__cause__, ERRORS) and shows_damage(error.__cause__):
                 raise CacheDamagedError(str(error.__cause__)) from error
             raise
 

@@ -6,19 +6,27 @@ locked, read-only or on a full disk is sound, and is never touched for that.
 
 import sqlite3
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import diskcache
-import msgspec
 
 from nommerctl.adapters import cache_table, os_errors
 from nommerctl.adapters.cache_folder import locked, make_private, set_aside
-from nommerctl.adapters.cache_table import DATABASE, FORMAT, STATUS_KEY, CacheDamagedError, CacheReplacedError
+from nommerctl.adapters.cache_table import (
+    DATABASE,
+    FORMAT,
+    HEAD_KEY,
+    CacheDamagedError,
+    CacheReplacedError,
+    Freshness,
+    Head,
+)
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
-from nommerctl.adapters.sqlite_errors import shows_damage, translated
+from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
 from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
@@ -48,9 +56,6 @@ SETTINGS = {
 
 _METADATA = {"count", "size", "hits", "misses"}
 """What diskcache counts in its table of settings."""
-
-
-_to_json = msgspec.json.Encoder()
 
 
 class _Cache(diskcache.Cache):  # type: ignore[misc] # diskcache has no types
@@ -89,7 +94,9 @@ class JobCache(CacheReads):
         self._timeout = timeout
         self._keep_on = keep_on
         self._cache = _Cache(folder, timeout)
-        self._cache.connection.execute(f"PRAGMA user_version = {FORMAT}")
+        if cache_table.is_cold(self._cache.connection):
+            self._cache.set(HEAD_KEY, cache_table.sealed(Head()), tag=None)
+            self._cache.connection.execute(f"PRAGMA user_version = {FORMAT}")
         self._identity = _identity(folder)
 
     def close(self) -> None:
@@ -110,9 +117,9 @@ class JobCache(CacheReads):
     def update_jobs(self, jobs: Iterable[EncodingJob]) -> None:
         """Cache many in one transaction, by the same rule."""
         given = list(jobs)
-        with self._transaction() as cache:
+        with self._transaction() as change:
             for job in given:
-                _put(cache, job)
+                change.put(job)
 
     def remove_job(self, job: JobId | EncodingJob) -> None:
         """Forget a job; no error if it is not cached."""
@@ -121,9 +128,9 @@ class JobCache(CacheReads):
     def remove_jobs(self, ids: Iterable[JobId]) -> None:
         """Forget many in one transaction."""
         given = [job_id for job_id in ids if is_job_id(job_id)]
-        with self._transaction() as cache:
+        with self._transaction() as change:
             for job_id in given:
-                cache.delete(job_id)
+                change.remove(job_id)
 
     def reset(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
         """Make these the cached jobs, in one transaction, after the whole store was read at `as_of`.
@@ -133,35 +140,43 @@ class JobCache(CacheReads):
         """
         given = list(jobs)
         kept = {job.id for job in given}
-        with self._transaction() as cache:
+        with self._transaction() as change:
             gone = [
                 job_id
-                for job_id, text in cache_table.texts(cache.connection)
+                for job_id, text in cache_table.texts(self._cache.connection)
                 if job_id not in kept and cache_table.freshness(job_id, text).changed < as_of
             ]
             for job_id in gone:
-                cache.delete(job_id)
+                if not change.remove(job_id):
+                    what = "an index has lost an entry"
+                    raise CacheDamagedError(what)
             for job in given:
-                _put(cache, job)
+                change.put(job)
 
     def set_status(self, change: Callable[[CacheStatus], CacheStatus]) -> None:
         """Change the status, reading and writing it in one transaction."""
-        with self._transaction() as cache:
-            status = change(cache_table.status(cache.connection))
-            cache.set(STATUS_KEY, _to_json.encode(status).decode(), tag=None)
+        with self._transaction() as transaction:
+            transaction.status = change(transaction.status)
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._cache.connection
         with self._setting_aside(), _translating(self._folder):
-            return query(self._cache.connection)
+            connection.execute("BEGIN")
+            try:
+                return query(connection)
+            finally:
+                connection.rollback()
 
     @contextmanager
-    def _transaction(self) -> Iterator[_Cache]:
+    def _transaction(self) -> Iterator["_Change"]:
         with self._setting_aside(), _translating(self._folder), locked(self._folder, self._timeout, self._keep_on):
             if _identity(self._folder) != self._identity:
                 msg = f"another process has begun a new job cache in {self._folder}"
                 raise CacheReplacedError(msg)
             with self._cache.transact():
-                yield self._cache
+                change = _Change(self._cache)
+                yield change
+                change.write_head()
 
     @contextmanager
     def _setting_aside(self) -> Iterator[None]:
@@ -170,6 +185,47 @@ class JobCache(CacheReads):
         except CacheDamagedError:
             self.set_aside()
             raise
+
+
+class _Change:
+    """What one transaction changes: entries, and the head that counts them."""
+
+    def __init__(self, cache: _Cache) -> None:
+        self._cache = cache
+        self._head = cache_table.head(cache.connection)
+        self._counts = Counter(self._head.counts)
+        self.status = self._head.status
+
+    def put(self, job: EncodingJob) -> None:
+        """Cache a job, unless it is cached with a higher `version` already."""
+        text = cache_table.sealed(job)
+        cached = self._cache.get(job.id)
+        if cached == text:
+            return
+        if cached is not None:
+            known = _freshness(job.id, cached)
+            if known.version > job.version:
+                return
+            self._counts[known.state] -= 1
+        self._cache.set(job.id, text, tag=job.state.value)
+        self._counts[job.state] += 1
+
+    def remove(self, job_id: JobId) -> bool:
+        """Forget a job; return whether it was cached."""
+        cached = self._cache.get(job_id)
+        if cached is None:
+            return False
+        self._counts[_freshness(job_id, cached).state] -= 1
+        return bool(self._cache.delete(job_id))
+
+    def write_head(self) -> None:
+        """Write the head if it is not what it was."""
+        if any(count < 0 for count in self._counts.values()):
+            what = "its counts are wrong"
+            raise CacheDamagedError(what)
+        head = Head(self.status, dict(+self._counts))
+        if head != self._head:
+            self._cache.set(HEAD_KEY, cache_table.sealed(head), tag=None)
 
 
 def open_cache(folder: Path, timeout: float = TIMEOUT, *, keep_on: Callable[[], None] = lambda: None) -> JobCache:
@@ -229,12 +285,8 @@ def _check(folder: Path, timeout: float) -> None:
         raise CacheDamagedError(what)
 
 
-def _put(cache: _Cache, job: EncodingJob) -> None:
-    text = _to_json.encode(job).decode()
-    cached = cache.get(job.id)
-    if cached == text or (cached is not None and cache_table.freshness(job.id, cached).version > job.version):
-        return
-    cache.set(job.id, text, tag=job.state.value)
+def _freshness(job_id: JobId, cached: str) -> Freshness:
+    return cache_table.freshness(job_id, cache_table.unsealed(job_id, cached.encode()))
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -250,7 +302,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def _translating(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, diskcache.Timeout) as error:
+    except (*ERRORS, diskcache.Timeout) as error:
         raise _meaning(error, folder) from error
     except OSError as error:
         raise os_errors.translated(error, f"the job cache in {folder} cannot be used") from error
@@ -260,7 +312,7 @@ def _meaning(error: Exception, folder: Path) -> NommerctlError:
     # diskcache raises Timeout for whatever BEGIN says, and its ROLLBACK, after SQLite has rolled back of its own accord
     # (disk full), raises an error over the first one: what counts is what SQLite said first.
     first: Any = error
-    while isinstance(first.__context__, sqlite3.Error):
+    while isinstance(first.__context__, ERRORS):
         first = first.__context__
     if isinstance(first, diskcache.Timeout):
         return TryAgainError(f"the job cache in {folder} is locked by another process")

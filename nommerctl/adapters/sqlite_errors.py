@@ -3,8 +3,14 @@
 import os
 import sqlite3
 from pathlib import Path
+from typing import TypeAlias
 
 from nommerctl.errors import NommerctlError, PermissionDeniedError, TryAgainError, UnreachableError
+
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What the Python module raises: the second one when what SQLite says quotes a damaged schema that is not text."""
+
+_Error: TypeAlias = sqlite3.Error | UnicodeDecodeError
 
 _PRIMARY_CODE = 0xFF
 """SQLite's extended result codes hold the primary one in their lowest byte."""
@@ -16,10 +22,11 @@ _HALF_WRITTEN = frozenset(
     {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT}
 )
 
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+# A constraint is what no statement of ours breaks, unless an index knows of rows that the table has lost.
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_CONSTRAINT})
 
 
-def _extended_code(error: sqlite3.Error) -> int:
+def _extended_code(error: _Error) -> int:
     """The extended result code; SQLITE_ERROR for what the Python module raises of its own accord."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
@@ -37,26 +44,26 @@ _UNWRITTEN = frozenset(
 """What it says of a full disk when the space was to be for its log, or for the index of that."""
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: _Error) -> bool:
     """Whether another connection holds the lock that was wanted."""
     return _extended_code(error) & _PRIMARY_CODE in _BUSY
 
 
-def shows_damage(error: sqlite3.Error) -> bool:
+def shows_damage(error: _Error) -> bool:
     """Whether the file is not a database, or not a whole one; never true of a locked, read-only or full disk."""
     # The Python module itself, which gives no code, finds text that is not UTF-8.
     undecodable = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
-    return undecodable or _extended_code(error) & _PRIMARY_CODE in _DAMAGED
+    return undecodable or isinstance(error, UnicodeDecodeError) or _extended_code(error) & _PRIMARY_CODE in _DAMAGED
 
 
-def passes_by(error: sqlite3.Error, path: Path) -> bool:
+def passes_by(error: _Error, path: Path) -> bool:
     """Whether a reader that looks again may find the database at `path` free, or its files in their places."""
     extended = _extended_code(error)
     code = extended & _PRIMARY_CODE
     return code in _BUSY or extended in _HALF_WRITTEN or (code == sqlite3.SQLITE_CANTOPEN and not _hidden(path))
 
 
-def translated(error: sqlite3.Error, path: Path) -> NommerctlError:
+def translated(error: _Error, path: Path) -> NommerctlError:
     """Return the project's error for what SQLite said of the database at `path`; raise it `from` the original.
 
     TryAgainError when it is locked or the disk is full, PermissionDeniedError when it may not be read or written,

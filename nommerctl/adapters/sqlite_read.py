@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from nommerctl.adapters import os_errors
-from nommerctl.adapters.sqlite_errors import passes_by, translated
+from nommerctl.adapters.sqlite_errors import ERRORS, passes_by, translated
 from nommerctl.errors import TryAgainError
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class ReadOnlyDatabase:
         """
         try:
             return self._read_patiently(query)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise translated(error, self._path) from error
         except _LookAgainError as error:
             msg = f"{self._path} is busy, or was left by a killed process: the next pass that writes takes it up"
@@ -113,7 +113,7 @@ class ReadOnlyDatabase:
                 if not self._has_frames() or self._size(self._shm) is None:
                     raise _LookAgainError
                 empty = _has_no_table(connection)
-            except sqlite3.Error as error:
+            except ERRORS as error:
                 if passes_by(error, self._path):
                     raise _LookAgainError from error
                 raise

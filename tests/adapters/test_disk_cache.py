@@ -73,7 +73,7 @@ def test_a_long_record_is_kept_whole(folder: Path, cache: JobCache) -> None:
     assert [path.name for path in folder.iterdir() if path.is_dir()] == []
 
 
-def test_counts_and_states_are_read_by_the_index_of_tags(folder: Path, cache: JobCache) -> None:
+def test_counts_and_states_are_read_by_an_index(folder: Path, cache: JobCache) -> None:
     def plan(query: Callable[[sqlite3.Connection], object]) -> list[str]:
         with closing(database(folder)) as connection:
             asked: list[str] = []
@@ -84,13 +84,13 @@ def test_counts_and_states_are_read_by_the_index_of_tags(folder: Path, cache: Jo
 
     cache.update_job(make_job(1))
 
-    assert plan(cache_table.counts) == ["SEARCH Cache USING COVERING INDEX Cache_tag_rowid (tag>?)"]
-    assert plan(lambda connection: cache_table.jobs_with_state(connection, JobState.PENDING)) == [
-        "SEARCH Cache USING INDEX Cache_tag_rowid (tag=?)"
+    one_entry = "SEARCH Cache USING INDEX Cache_key_raw (key=? AND raw=?)"
+    assert plan(cache_table.counts) == [one_entry]
+    assert sorted(plan(lambda connection: cache_table.jobs_with_state(connection, JobState.PENDING))) == [
+        one_entry,
+        "SEARCH Cache USING INDEX Cache_tag_rowid (tag=?)",
     ]
-    assert plan(lambda connection: cache_table.job(connection, job_id(1))) == [
-        "SEARCH Cache USING INDEX Cache_key_raw (key=? AND raw=?)"
-    ]
+    assert plan(lambda connection: cache_table.job(connection, job_id(1))) == [one_entry]
 
 
 def test_what_did_not_change_is_not_written_again(folder: Path, cache: JobCache) -> None:

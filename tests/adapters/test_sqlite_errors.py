@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.adapters.sqlite_errors import shows_damage, translated
+from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage, translated
 from nommerctl.errors import NommerctlError, PermissionDeniedError, TryAgainError, UnreachableError
 
 
@@ -41,6 +41,21 @@ def read_broken_text(path: Path) -> None:
         connection.execute("SELECT CAST(x'ff' AS TEXT)").fetchone()
 
 
+def read_a_broken_schema(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE jobs (name)")
+    path.write_bytes(path.read_bytes().replace(b"jobs(", b"jo\xffs(").replace(b"jobs (", b"jo\xffs "))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("SELECT 1 FROM sqlite_master")
+
+
+def break_a_constraint(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE jobs (name UNIQUE)")
+        for _ in range(2):
+            connection.execute("INSERT INTO jobs VALUES (1)")
+
+
 def open_a_folder(path: Path) -> None:
     path.mkdir()
     with closing(sqlite3.connect(path)) as connection:
@@ -60,6 +75,8 @@ def ask_nonsense(path: Path) -> None:
         (write_read_only, PermissionDeniedError, False),
         (read_garbage, UnreachableError, True),
         (read_broken_text, UnreachableError, True),
+        (read_a_broken_schema, UnreachableError, True),
+        (break_a_constraint, UnreachableError, True),
         (open_a_folder, UnreachableError, False),
         (ask_nonsense, UnreachableError, False),
     ],
@@ -69,10 +86,12 @@ def test_meaning(
 ) -> None:
     path = tmp_path / "farm.db"
 
-    with pytest.raises(sqlite3.Error) as caught:
+    with pytest.raises(ERRORS) as caught:
         provoke(path)
 
-    error = translated(caught.value, path)
+    said = caught.value
+    assert isinstance(said, ERRORS)
+    error = translated(said, path)
     assert type(error) is meaning
     assert str(path) in str(error)
-    assert shows_damage(caught.value) is damage
+    assert shows_damage(said) is damage

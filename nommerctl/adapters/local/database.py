@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from nommerctl.adapters import os_errors
 from nommerctl.adapters.local.schema import APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
-from nommerctl.adapters.sqlite_errors import is_busy, translated
+from nommerctl.adapters.sqlite_errors import ERRORS, is_busy, translated
 from nommerctl.errors import TryAgainError, UnreachableError
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ class Database:
             finally:
                 if connection.in_transaction:
                     connection.execute("RELEASE step")
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise translated(error, self._path) from error
 
     @contextmanager
@@ -132,7 +132,7 @@ class Database:
             finally:
                 connection.rollback()  # what was not committed; nothing after a commit
                 self._idle.append(connection)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise translated(error, self._path) from error
 
     def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
