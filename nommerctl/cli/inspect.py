@@ -26,10 +26,11 @@ def list_jobs(
     """
     farm = open_farm(ctx)
     cache = farm.cached_jobs
-    states = list(dict.fromkeys(state or JobState))
-    jobs = sorted(
-        (job for each in states for job in cache.get_jobs_with_state(each)), key=lambda job: (job.created, job.id)
-    )
+    if state is None:
+        jobs = list(cache.get_cached_jobs().values())
+    else:
+        found = {job.id: job for each in set(state) for job in cache.get_jobs_with_state(each)}
+        jobs = sorted(found.values(), key=lambda job: (job.created, job.id))
     as_of = cache.status().refreshed
     now = farm.clock()
     where = terminal()
