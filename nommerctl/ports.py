@@ -10,7 +10,7 @@ it may not, TryAgainError when it is busy or full for now, and nothing of its ve
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -20,6 +20,8 @@ from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
+
+T = TypeVar("T")
 
 Clock: TypeAlias = Callable[[], Instant]
 
@@ -148,6 +150,19 @@ class CachedJobs(Protocol):
     def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
         """Return the cached jobs in this state, oldest `created` first, read by the index of states."""
 
+    def map_jobs(
+        self, states: Sequence[JobState], make: Callable[[EncodingJob], T], *, limit: int | None = None
+    ) -> list[T]:
+        """Return what `make` makes of every cached job in these states, oldest `created` first.
+
+        `make` keeps of a job what it needs, so that 100,000 of them are never in memory at once; it may be called again
+        for the same job. With a `limit`, of at most so many jobs: the states in the order given; of the unfinished
+        ones those that were cached first, of the finished ones those that were cached last.
+        """
+
+    def states(self) -> dict[JobId, JobState]:
+        """Return the state of every cached job, without decoding a job."""
+
     def count_by_state(self) -> dict[JobState, int]:
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
 
@@ -156,7 +171,10 @@ class CachedJobs(Protocol):
 
 
 class JobCache(CachedJobs, Protocol):
-    """The job cache. Writes are short transactions that wait for each other; each call is all or nothing."""
+    """The job cache. Writes are short transactions that wait for each other; each call is all or nothing.
+
+    Jobs are taken one by one while a call goes on; what giving them raises comes out as it is.
+    """
 
     def update_job(self, job: EncodingJob) -> None:
         """Cache a job, unless it is cached with a higher `version` already."""

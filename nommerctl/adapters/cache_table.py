@@ -1,8 +1,9 @@
 """All SQL on the table in which diskcache keeps its entries, and what the entries of the job cache look like.
 
 diskcache has no public call that selects or counts by tag, and opening a `diskcache.Cache` writes; so its table is read
-here, and only read. That holds for the one version of diskcache that pyproject.toml pins, whose schema is proved by
-`check_mark` at every opening. This module does not import diskcache.
+here. The entries of jobs, which come by the thousand, are written here too: diskcache takes three statements for each.
+That holds for the one version of diskcache that pyproject.toml pins, whose schema is proved by `check_mark` at every
+opening. This module does not import diskcache.
 
 An entry of a job: `key` its id, `tag` its state, `value` the record as JSON text, sealed. One more entry, without a
 tag, is the head: the status, and how many jobs each state has. `raw` and `mode` 1 and no `filename` say that key and
@@ -15,15 +16,17 @@ its checksum, and whoever reads several entries finds as many as the head says, 
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
-from nommerctl.domain.states import JobState
+from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import TryAgainError, UnreachableError
 
@@ -45,7 +48,13 @@ _SEAL = 8
 _ENTRY = "SELECT key, raw, tag, mode, filename, CAST(value AS BLOB) FROM Cache "
 _ALL = _ENTRY + "WHERE tag IS NOT NULL"
 _BY_KEY = _ENTRY + "WHERE key = ? AND raw = 1"
-_BY_STATE = _ENTRY + "WHERE tag = ?"
+_FIRST = _ENTRY + "WHERE tag = ? ORDER BY rowid LIMIT ?"
+_LAST = _ENTRY + "WHERE tag = ? ORDER BY rowid DESC LIMIT ?"
+_WRITE = (
+    "INSERT INTO Cache (key, raw, store_time, access_time, tag, mode, value) VALUES (?, 1, 0, 0, ?, 1, ?)"
+    " ON CONFLICT (key, raw) DO UPDATE SET tag = excluded.tag, value = excluded.value"
+)
+_DELETE = "DELETE FROM Cache WHERE key = ? AND raw = 1"
 _COLD = "CREATE TABLE Cache (key, raw, tag, mode, filename, value)"
 
 _Row: TypeAlias = tuple[Any, ...]
@@ -74,17 +83,18 @@ class Head(Struct, frozen=True):
     counts: dict[JobState, Annotated[int, Meta(ge=1)]] = {}
 
 
-class Freshness(Struct, frozen=True):
-    """What decides between two records of a job, and its state."""
+class Known(Struct, frozen=True, kw_only=True, gc=False):
+    """What decides between a cached record of a job and another one."""
 
     changed: Instant
     version: int = 0
     state: JobState = JobState.PENDING
+    seal: str = ""
 
 
 _to_json = msgspec.json.Encoder()
 _jobs = msgspec.json.Decoder(EncodingJob)
-_freshness = msgspec.json.Decoder(Freshness)
+_known = msgspec.json.Decoder(Known)
 _heads = msgspec.json.Decoder(Head)
 
 
@@ -95,6 +105,11 @@ def sealed(record: EncodingJob | Head) -> str:
     """
     text = _to_json.encode(record)
     return f"{zlib.crc32(text):0{_SEAL}x}{text.decode()}"
+
+
+def seal_of(text: str | bytes) -> str:
+    """The checksum that stands before a sealed text."""
+    return text[:_SEAL] if isinstance(text, str) else text[:_SEAL].decode("ascii", "replace")
 
 
 def unsealed(key: object, value: bytes) -> bytes:
@@ -169,36 +184,68 @@ def job(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:
     return _job(row) if row else None
 
 
-def jobs(connection: sqlite3.Connection) -> list[EncodingJob]:
-    """All cached jobs, oldest first."""
-    return _oldest_first(connection.execute(_ALL), sum(counts(connection).values()))
+def jobs(
+    connection: sqlite3.Connection,
+    states: Iterable[JobState],
+    make: Callable[[EncodingJob], R],
+    limit: int | None = None,
+) -> list[R]:
+    """What is made of the cached jobs in these states, oldest first; see ports.CachedJobs.map_jobs for the limit."""
+    found: dict[JobId, tuple[Instant, JobId, R]] = {}
+    count = counts(connection)
+    for state in states:
+        room = count[state] if limit is None else min(count[state], limit - len(found))
+        if room:
+            found |= _in_state(connection, state, make, room, whole=limit is None)
+    return [made for _, _, made in sorted(found.values(), key=itemgetter(0, 1))]
 
 
-def jobs_with_state(connection: sqlite3.Connection, state: JobState) -> list[EncodingJob]:
-    """The cached jobs in one state, oldest first."""
-    return _oldest_first(connection.execute(_BY_STATE, (state.value,)), counts(connection)[state])
-
-
-def texts(connection: sqlite3.Connection) -> Iterator[tuple[JobId, bytes]]:
-    """The id and the JSON of every cached job."""
-    for row in connection.execute(_ALL):
-        yield row[0], _text(row)
-
-
-def freshness(job_id: JobId, text: bytes) -> Freshness:
-    """What of a cached record decides whether it stays."""
-    try:
-        return _freshness.decode(text)
-    except msgspec.DecodeError as error:
-        raise _damaged(job_id, f"is no record: {error}") from error
-
-
-def _oldest_first(rows: sqlite3.Cursor, count: int) -> list[EncodingJob]:
-    found = {each.id: each for each in map(_job, rows)}
-    if len(found) != count:
-        what = f"{len(found)} jobs of {count} are found"
+def _in_state(
+    connection: sqlite3.Connection, state: JobState, make: Callable[[EncodingJob], R], room: int, *, whole: bool
+) -> dict[JobId, tuple[Instant, JobId, R]]:
+    """What is made of so many jobs in one state, which is all of them if they are to be read `whole`."""
+    statement = _LAST if state in FINISHED_STATES else _FIRST
+    read = map(_job, connection.execute(statement, (state.value, -1 if whole else room)))
+    found = {each.id: (each.created, each.id, make(each)) for each in read}
+    if len(found) != room:
+        what = f"{len(found)} jobs of {room} are found"
         raise CacheDamagedError(what)
-    return sorted(found.values(), key=lambda each: (each.created, each.id))
+    return found
+
+
+def states(connection: sqlite3.Connection) -> dict[JobId, JobState]:
+    """The state of every cached job, by its tag."""
+    found = dict(connection.execute("SELECT key, tag FROM Cache WHERE tag IS NOT NULL").fetchall())
+    if Counter(found.values()) != {state: count for state, count in counts(connection).items() if count}:
+        what = "its entries are not those that its head counts"
+        raise CacheDamagedError(what)
+    return {job_id: JobState(tag) for job_id, tag in found.items()}
+
+
+def known(connection: sqlite3.Connection, ids: Sequence[JobId] | None = None) -> dict[JobId, Known]:
+    """What is known of the cached ones of these jobs, or of all."""
+    if ids is None:
+        return dict(map(_known_of, connection.execute(_ALL)))
+    rows = (connection.execute(_BY_KEY, (job_id,)).fetchone() for job_id in ids if is_job_id(job_id))
+    return dict(_known_of(row) for row in rows if row)
+
+
+def write(connection: sqlite3.Connection, entries: Iterable[tuple[JobId, str, str]]) -> None:
+    """Write the entries of jobs: id, state and sealed text of each."""
+    connection.executemany(_WRITE, entries)
+
+
+def delete(connection: sqlite3.Connection, ids: Sequence[JobId]) -> None:
+    """Delete the entries of jobs, which are there."""
+    deleted = connection.executemany(_DELETE, ((job_id,) for job_id in ids)).rowcount if ids else 0
+    if deleted != len(ids):
+        what = "an index has lost an entry"
+        raise CacheDamagedError(what)
+
+
+def _known_of(row: _Row) -> tuple[JobId, Known]:
+    found = _decoded(row, _known)
+    return row[0], structs.replace(found, seal=seal_of(row[-1]))
 
 
 def _job(row: _Row) -> EncodingJob:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -39,11 +39,22 @@ class CacheReads(ABC):
 
     def get_cached_jobs(self) -> dict[JobId, EncodingJob]:
         """Return all cached jobs by id, oldest `created` first."""
-        return {job.id: job for job in self._read(cache_table.jobs)}
+        return {job.id: job for job in self.map_jobs(tuple(JobState), _itself)}
 
     def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
         """Return the cached jobs in this state, oldest `created` first, read by the index of states."""
-        return self._read(lambda connection: cache_table.jobs_with_state(connection, state))
+        return self.map_jobs([state], _itself)
+
+    def map_jobs(
+        self, states: Sequence[JobState], make: Callable[[EncodingJob], T], *, limit: int | None = None
+    ) -> list[T]:
+        """Return what `make` makes of the cached jobs in these states, oldest `created` first (ports.CachedJobs)."""
+        each_once = dict.fromkeys(states)
+        return self._read(lambda connection: cache_table.jobs(connection, each_once, make, limit))
+
+    def states(self) -> dict[JobId, JobState]:
+        """Return the state of every cached job, without decoding a job."""
+        return self._read(cache_table.states)
 
     def count_by_state(self) -> dict[JobState, int]:
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
@@ -78,6 +89,10 @@ class CachedJobs(CacheReads):
             if isinstance(error.__cause__, ERRORS) and shows_damage(error.__cause__):
                 raise CacheDamagedError(str(error.__cause__)) from error
             raise
+
+
+def _itself(job: EncodingJob) -> EncodingJob:
+    return job
 
 
 def id_of(job: JobId | EncodingJob) -> JobId:

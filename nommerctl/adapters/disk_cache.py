@@ -6,7 +6,6 @@ locked, read-only or on a full disk is sound, and is never touched for that.
 
 import sqlite3
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 import diskcache
 
 from nommerctl.adapters import cache_table, os_errors
+from nommerctl.adapters.cache_change import CacheChange
 from nommerctl.adapters.cache_folder import locked, make_private, set_aside
 from nommerctl.adapters.cache_table import (
     DATABASE,
@@ -22,14 +22,13 @@ from nommerctl.adapters.cache_table import (
     HEAD_KEY,
     CacheDamagedError,
     CacheReplacedError,
-    Freshness,
     Head,
 )
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
 from nommerctl.domain.cache_status import CacheStatus
-from nommerctl.domain.job import EncodingJob, JobId, is_job_id
+from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.times import Instant
 from nommerctl.errors import NommerctlError, SettingsError, TryAgainError
 
@@ -116,10 +115,8 @@ class JobCache(CacheReads):
 
     def update_jobs(self, jobs: Iterable[EncodingJob]) -> None:
         """Cache many in one transaction, by the same rule."""
-        given = list(jobs)
         with self._transaction() as change:
-            for job in given:
-                change.put(job)
+            change.put(_given(jobs))
 
     def remove_job(self, job: JobId | EncodingJob) -> None:
         """Forget a job; no error if it is not cached."""
@@ -127,10 +124,8 @@ class JobCache(CacheReads):
 
     def remove_jobs(self, ids: Iterable[JobId]) -> None:
         """Forget many in one transaction."""
-        given = [job_id for job_id in ids if is_job_id(job_id)]
         with self._transaction() as change:
-            for job_id in given:
-                change.remove(job_id)
+            change.remove(ids)
 
     def reset(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
         """Make these the cached jobs, in one transaction, after the whole store was read at `as_of`.
@@ -138,20 +133,8 @@ class JobCache(CacheReads):
         A job that is cached with a higher version stays; one that is not among `jobs` stays only if it changed at or
         after `as_of` (it was submitted meanwhile).
         """
-        given = list(jobs)
-        kept = {job.id for job in given}
         with self._transaction() as change:
-            gone = [
-                job_id
-                for job_id, text in cache_table.texts(self._cache.connection)
-                if job_id not in kept and cache_table.freshness(job_id, text).changed < as_of
-            ]
-            for job_id in gone:
-                if not change.remove(job_id):
-                    what = "an index has lost an entry"
-                    raise CacheDamagedError(what)
-            for job in given:
-                change.put(job)
+            change.replace_all(_given(jobs), as_of)
 
     def set_status(self, change: Callable[[CacheStatus], CacheStatus]) -> None:
         """Change the status, reading and writing it in one transaction."""
@@ -168,15 +151,17 @@ class JobCache(CacheReads):
                 connection.rollback()
 
     @contextmanager
-    def _transaction(self) -> Iterator["_Change"]:
+    def _transaction(self) -> Iterator[CacheChange]:
         with self._setting_aside(), _translating(self._folder), locked(self._folder, self._timeout, self._keep_on):
             if _identity(self._folder) != self._identity:
                 msg = f"another process has begun a new job cache in {self._folder}"
                 raise CacheReplacedError(msg)
             with self._cache.transact():
-                change = _Change(self._cache)
+                change = CacheChange(self._cache.connection)
                 yield change
-                change.write_head()
+                head = change.head()
+                if head is not None:
+                    self._cache.set(HEAD_KEY, cache_table.sealed(head), tag=None)
 
     @contextmanager
     def _setting_aside(self) -> Iterator[None]:
@@ -185,47 +170,6 @@ class JobCache(CacheReads):
         except CacheDamagedError:
             self.set_aside()
             raise
-
-
-class _Change:
-    """What one transaction changes: entries, and the head that counts them."""
-
-    def __init__(self, cache: _Cache) -> None:
-        self._cache = cache
-        self._head = cache_table.head(cache.connection)
-        self._counts = Counter(self._head.counts)
-        self.status = self._head.status
-
-    def put(self, job: EncodingJob) -> None:
-        """Cache a job, unless it is cached with a higher `version` already."""
-        text = cache_table.sealed(job)
-        cached = self._cache.get(job.id)
-        if cached == text:
-            return
-        if cached is not None:
-            known = _freshness(job.id, cached)
-            if known.version > job.version:
-                return
-            self._counts[known.state] -= 1
-        self._cache.set(job.id, text, tag=job.state.value)
-        self._counts[job.state] += 1
-
-    def remove(self, job_id: JobId) -> bool:
-        """Forget a job; return whether it was cached."""
-        cached = self._cache.get(job_id)
-        if cached is None:
-            return False
-        self._counts[_freshness(job_id, cached).state] -= 1
-        return bool(self._cache.delete(job_id))
-
-    def write_head(self) -> None:
-        """Write the head if it is not what it was."""
-        if any(count < 0 for count in self._counts.values()):
-            what = "its counts are wrong"
-            raise CacheDamagedError(what)
-        head = Head(self.status, dict(+self._counts))
-        if head != self._head:
-            self._cache.set(HEAD_KEY, cache_table.sealed(head), tag=None)
 
 
 def open_cache(folder: Path, timeout: float = TIMEOUT, *, keep_on: Callable[[], None] = lambda: None) -> JobCache:
@@ -285,8 +229,19 @@ def _check(folder: Path, timeout: float) -> None:
         raise CacheDamagedError(what)
 
 
-def _freshness(job_id: JobId, cached: str) -> Freshness:
-    return cache_table.freshness(job_id, cache_table.unsealed(job_id, cached.encode()))
+class _GiverFailedError(Exception):
+    """Whoever gives the jobs failed, as a store may: no error of the cache."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _given(jobs: Iterable[EncodingJob]) -> Iterator[EncodingJob]:
+    try:
+        yield from jobs
+    except Exception as error:
+        raise _GiverFailedError(error) from error
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -302,6 +257,8 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def _translating(folder: Path) -> Iterator[None]:
     try:
         yield
+    except _GiverFailedError as failed:
+        raise failed.error from None
     except (*ERRORS, diskcache.Timeout) as error:
         raise _meaning(error, folder) from error
     except OSError as error:

@@ -1,12 +1,28 @@
 """Looking: these commands change nothing, not even the cache."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nommerctl.cli.context import emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Json
-from nommerctl.domain.states import JobState
+from nommerctl.domain.states import IN_WORK, JobState
+
+if TYPE_CHECKING:
+    from nommerctl.domain.times import Instant
+    from nommerctl.wiring.farm import Farm
+
+BY_INTEREST = (
+    *(state for state in JobState if state in IN_WORK),
+    JobState.ERROR,
+    JobState.PENDING,
+    JobState.ABANDONED,
+    JobState.FINISHED,
+)
+"""The states in the order in which a person wants to see jobs in them, when there are too many."""
+
+SCREENFULS = 200
+"""Jobs in a table, if nobody says how many: nobody reads more."""
 
 
 def list_jobs(
@@ -17,37 +33,64 @@ def list_jobs(
             "--state", metavar="STATE", case_sensitive=False, help="Only jobs in this state; may be given again."
         ),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=0,
+            metavar="N",
+            show_default=False,
+            help=f"At most so many jobs; 0: all (default: {SCREENFULS} in a terminal, else all).",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List open jobs, and those that finished lately.
 
     A terminal gets a table, a pipe gets tab-separated text. How old the cache is stands below; 'nommerctl refresh'
-    brings it up to date.
+    brings it up to date. What --limit leaves out comes last of: in work, ERROR, PENDING, ABANDONED, FINISHED.
     """
-    farm = open_farm(ctx)
-    cache = farm.cached_jobs
-    if state is None:
-        jobs = list(cache.get_cached_jobs().values())
-    else:
-        found = {job.id: job for each in set(state) for job in cache.get_jobs_with_state(each)}
-        jobs = sorted(found.values(), key=lambda job: (job.created, job.id))
-    as_of = cache.status().refreshed
-    now = farm.clock()
-    where = terminal()
-    from nommerctl.domain.times import age, seconds_between
+    from functools import partial
 
-    if as_of is not None and not where.is_terminal and seconds_between(as_of, now) > farm.settings.cache.max_age:
-        narrate(
-            f"nommerctl: the cache is {age(seconds_between(as_of, now))} old: 'nommerctl refresh' brings it up to date"
-        )
     from nommerctl.render import jobs as render
 
+    farm = open_farm(ctx)
+    where = terminal()
+    as_table = where.is_terminal and not json
+    states = tuple(dict.fromkeys(state or BY_INTEREST))
+    most = (SCREENFULS if as_table else None) if limit is None else limit or None
+    as_of = farm.cached_jobs.status().refreshed
+    now = farm.clock()
+    _warn_of_age(farm, as_of, now, said_below=where.is_terminal)
     if json:
-        emit(render.jobs_json(jobs, command="list", as_of=as_of, now=now))
-    elif where.is_terminal:
-        emit(render.jobs_table(jobs, now=now, width=where.width, color=where.color, as_of=as_of))
+        parts = farm.cached_jobs.map_jobs(states, partial(render.job_part, now=now, as_of=as_of), limit=most)
+        emit(render.parts_json(parts, command="list", as_of=as_of))
+    elif as_table:
+        counts = farm.cached_jobs.count_by_state()
+        jobs = farm.cached_jobs.map_jobs(states, lambda job: job, limit=most)
+        emit(
+            render.jobs_table(
+                jobs,
+                now=now,
+                width=where.width,
+                color=where.color,
+                as_of=as_of,
+                counts={each: counts[each] for each in states},
+            )
+        )
     else:
-        emit(render.jobs_tsv(jobs, now=now, as_of=as_of))
+        lines = farm.cached_jobs.map_jobs(states, partial(render.job_line, now=now, as_of=as_of), limit=most)
+        emit(render.lines_tsv(lines))
+
+
+def _warn_of_age(farm: "Farm", as_of: "Instant | None", now: "Instant", *, said_below: bool) -> None:
+    from nommerctl.domain.times import age, seconds_between
+
+    if as_of is None or said_below:
+        return
+    old = seconds_between(as_of, now)
+    if old > farm.settings.cache.max_age:
+        narrate(f"nommerctl: the cache is {age(old)} old: 'nommerctl refresh' brings it up to date")
 
 
 def show(

@@ -3,7 +3,7 @@
 Media-nommer's `refresh_jobs_with_state_changes` and `load_recent_jobs_at_startup`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
@@ -15,7 +15,7 @@ from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.telling import tell
-from nommerctl.ports import Clock
+from nommerctl.ports import Clock, JobReads
 
 BATCH = 500
 """Jobs read from the store, and committed to the cache, at a time."""
@@ -64,9 +64,11 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> dict[st
     for start in range(0, len(read), BATCH):
         jobs = reads.store.get(read[start : start + BATCH])
         found |= jobs.keys()
-        known = {job_id: job for job_id in jobs if (job := reads.cache.get_job(job_id))}
+        known = {job_id: job.state for job_id in jobs if (job := reads.cache.get_job(job_id))}
         perform.quietly(_cached(jobs.values()))
-        _note_news(perform, jobs.values(), known)
+        for job in jobs.values():
+            if known.get(job.id) is not job.state:
+                perform.note(_news(job))
     return {"unknown": len(set(ids) - found)}
 
 
@@ -74,12 +76,8 @@ def _cached(jobs: Iterable[EncodingJob]) -> Effect:
     return lambda writes: writes.cache.update_jobs(jobs)
 
 
-def _note_news(perform: Performer, jobs: Iterable[EncodingJob], known: Mapping[JobId, EncodingJob]) -> None:
-    """Note the jobs whose state is news to the cache."""
-    for job in jobs:
-        before = known.get(job.id)
-        if before is None or before.state is not job.state:
-            perform.note(Change(job.state.value, job.id, f"{job.source}: {job.details}" if job.details else ""))
+def _news(job: EncodingJob) -> Change:
+    return Change(job.state.value, job.id, f"{job.source}: {job.details}" if job.details else "")
 
 
 def resync_reason(reads: FarmReads, upkeep: UpkeepSettings, now: Instant, *, rebuild: bool) -> str | None:
@@ -109,26 +107,58 @@ def resync(
 
     A cold cache knows nothing, so that all would be news: of what it missed only the jobs in ERROR are noted.
     """
-    status, known = reads.cache.status(), reads.cache.get_cached_jobs()
+    status = reads.cache.status()
+    survey = _Survey(known=None if status.refreshed is None else reads.cache.states())
     queued = reads.new_jobs.depth().total  # before the jobs are read: one that finishes meanwhile has lost no message
-    unfinished = list(reads.store.unfinished())
-    perform.heed()
-    jobs = {job.id: job for job in unfinished}
-    jobs |= {job.id: job for job in reads.store.untold()}
-    jobs |= {job.id: job for job in reads.store.finished_since(now - micros(cache_settings.keep_finished))}
-    perform(Change("resync", "cache", why), lambda writes: writes.cache.reset(jobs.values(), as_of=now))
-    cold = status.refreshed is None
-    _note_news(perform, (job for job in jobs.values() if not cold or job.state is JobState.ERROR), known)
-    short = status.short + 1 if queued < len(unfinished) else 0
-    overdue = [job for job in unfinished if _message_overdue(job, upkeep, now)] if short > 1 else []
-    for job in overdue:
-        perform(Change("requeue", job.id, "its message is gone"), _requeue(job, now))
+    since = now - micros(cache_settings.keep_finished)
+    jobs = survey.of(worth_caching(reads.store, finished_since=since), perform, upkeep, now)
+    perform(Change("resync", "cache", why), lambda writes: writes.cache.reset(jobs, as_of=now))
+    for _ in jobs:
+        pass  # a dry run resets nothing, so nobody has read them yet
+    for change in survey.news:
+        perform.note(change)
+    short = status.short + 1 if queued < survey.unfinished else 0
+    overdue = survey.overdue if short > 1 else []
+    for job_id in overdue:
+        perform(Change("requeue", job_id, "its message is gone"), _requeue(job_id, now))
     perform.quietly(
         lambda writes: writes.cache.set_status(
             lambda status: structs.replace(status, resynced=now, resync_wanted=False, short=0 if overdue else short)
         )
     )
-    return {"resynced": len(jobs), "requeued": len(overdue)}
+    return {"resynced": survey.read, "requeued": len(overdue)}
+
+
+def worth_caching(store: JobReads, *, finished_since: Instant) -> Iterator[EncodingJob]:
+    """Yield the open jobs and those that finished lately: once each, but for those that change meanwhile."""
+    yield from store.unfinished()
+    yield from (job for job in store.untold() if job.finished)
+    yield from (job for job in store.finished_since(finished_since) if not job.open)
+
+
+class _Survey:
+    """What a resync notes of the store while it reads it, job by job: never are all of them in memory."""
+
+    def __init__(self, known: Mapping[JobId, JobState] | None) -> None:
+        self._known = known
+        self.read = 0
+        self.unfinished = 0
+        self.overdue: list[JobId] = []
+        self.news: list[Change] = []
+
+    def of(
+        self, jobs: Iterable[EncodingJob], perform: Performer, upkeep: UpkeepSettings, now: Instant
+    ) -> Iterator[EncodingJob]:
+        """Yield jobs that are read, and note of them what there is to note."""
+        for job in jobs:
+            perform.heed()
+            self.read += 1
+            self.unfinished += not job.finished
+            if _message_overdue(job, upkeep, now):
+                self.overdue.append(job.id)
+            if job.state is JobState.ERROR if self._known is None else self._known.get(job.id) is not job.state:
+                self.news.append(_news(job))
+            yield job
 
 
 def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> bool:
@@ -136,10 +166,10 @@ def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> 
     return claimable(job, now) and sent + micros(upkeep.requeue_after) <= now
 
 
-def _requeue(job: EncodingJob, now: Instant) -> Effect:
+def _requeue(job_id: JobId, now: Instant) -> Effect:
     def effect(writes: FarmWrites) -> None:
         with writes.together():
-            writes.store.transition(job.id, lambda current: requeued(current, now=now))
-            writes.new_jobs.send([job.id])
+            writes.store.transition(job_id, lambda current: requeued(current, now=now))
+            writes.new_jobs.send([job_id])
 
     return effect

@@ -1,7 +1,7 @@
 """Many jobs: what `list` shows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from nommerctl.domain.job import SHORT_ID, EncodingJob
@@ -10,11 +10,11 @@ from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.job_record import KEYS, job_record
-from nommerctl.render.json_text import json_document
+from nommerctl.render.json_text import json_document_of_many, json_text
 from nommerctl.render.shorten import shorten_middle, shorten_path
 from nommerctl.render.styled import QUIET, STATE_STYLES, Span
 from nommerctl.render.tables import Column, Row, table
-from nommerctl.render.tsv import tsv
+from nommerctl.render.tsv import tsv_line
 
 BAR = 8
 
@@ -34,28 +34,55 @@ COLUMNS = (
 )
 
 
-def jobs_table(jobs: Sequence[EncodingJob], *, now: Instant, width: int, color: bool, as_of: Instant | None) -> str:
+def jobs_table(
+    jobs: Sequence[EncodingJob],
+    *,
+    now: Instant,
+    width: int,
+    color: bool,
+    as_of: Instant | None,
+    counts: Mapping[JobState, int] | None = None,
+) -> str:
     """Return a table for a terminal that is `width` cells wide, and below it what the jobs come to.
 
     `as_of` is when the cache was last refreshed, None if it never was, `now` if the jobs were read this moment.
+    `counts` says how many there are in each state if these are not all of them.
     """
     length = unambiguous_length(job.id for job in jobs)
     rows = [_row(job, length, now=now, as_of=as_of) for job in jobs]
-    return table(COLUMNS, rows, _counted(jobs) + _cache_age(as_of, now), width=width, color=color)
+    foot = _counted(len(jobs), counts or Counter(job.state for job in jobs)) + _cache_age(as_of, now)
+    return table(COLUMNS, rows, foot, width=width, color=color)
+
+
+def job_line(job: EncodingJob, *, now: Instant, as_of: Instant | None) -> str:
+    """Return what `jobs_tsv` says of one job."""
+    return tsv_line(job_record(job, now, as_of=as_of).values())
+
+
+def lines_tsv(lines: Iterable[str]) -> str:
+    """Return a header of job_record's keys and the lines that `job_line` made."""
+    return "\n".join((tsv_line(KEYS), *lines, ""))
 
 
 def jobs_tsv(jobs: Iterable[EncodingJob], *, now: Instant, as_of: Instant | None) -> str:
     """Return a header of job_record's keys and a line for each job."""
-    return tsv(KEYS, (tuple(job_record(job, now, as_of=as_of).values()) for job in jobs))
+    return lines_tsv(job_line(job, now=now, as_of=as_of) for job in jobs)
+
+
+def job_part(job: EncodingJob, *, now: Instant, as_of: Instant | None) -> str:
+    """Return what `jobs_json` says of one job."""
+    return json_text(job_record(job, now, as_of=as_of))
+
+
+def parts_json(parts: Iterable[str], *, command: str, as_of: Instant | None) -> str:
+    """Return the document of `list`, or of another command that answers with jobs, of what `job_part` made."""
+    known = None if as_of is None else rfc3339(as_of)
+    return json_document_of_many("jobs", parts, command=command, as_of=known)
 
 
 def jobs_json(jobs: Iterable[EncodingJob], *, command: str, as_of: Instant | None, now: Instant) -> str:
-    """Return the document of `list`, or of another command that answers with jobs."""
-    return json_document(
-        command=command,
-        as_of=None if as_of is None else rfc3339(as_of),
-        jobs=[job_record(job, now, as_of=as_of) for job in jobs],
-    )
+    """Return the document of a command that answers with jobs."""
+    return parts_json((job_part(job, now=now, as_of=as_of) for job in jobs), command=command, as_of=as_of)
 
 
 def unambiguous_length(ids: Iterable[str]) -> int:
@@ -103,13 +130,15 @@ def _bar(fraction: float) -> str:
     return "━" * full + "─" * (BAR - full)
 
 
-def _counted(jobs: Sequence[EncodingJob]) -> str:
-    """`12 jobs: 3 PENDING, 9 FINISHED`."""
-    if not jobs:
+def _counted(shown_jobs: int, counts: Mapping[JobState, int]) -> str:
+    """`12 jobs: 3 PENDING, 9 FINISHED`, and before it how many of them are shown, if not all."""
+    whole = sum(counts.values())
+    if not whole:
         return "no jobs"
-    counts = Counter(job.state for job in jobs)
-    parts = ", ".join(f"{counts[state]} {state.value}" for state in JobState if counts[state])
-    return f"{counted(len(jobs), 'job')}: {parts}"
+    parts = ", ".join(f"{counts[state]} {state.value}" for state in JobState if counts.get(state))
+    some = f"{shown_jobs} shown of " if shown_jobs < whole else ""
+    more = " (--limit 0 shows all)" if shown_jobs < whole else ""
+    return f"{some}{counted(whole, 'job')}: {parts}{more}"
 
 
 def _cache_age(as_of: Instant | None, now: Instant) -> str:

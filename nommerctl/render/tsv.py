@@ -20,7 +20,12 @@ def _written(value: Cell) -> str:
             return str(value)
 
 
+def tsv_line(row: Iterable[Cell]) -> str:
+    """Return one line, without its end; what is unknown (None) is an empty cell."""
+    return "\t".join(_written(value) for value in row)
+
+
 def tsv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a header line and a line for each row; what is unknown (None) is an empty cell."""
-    lines = ["\t".join(header), *("\t".join(_written(value) for value in row) for row in rows)]
+    lines = ["\t".join(header), *map(tsv_line, rows)]
     return "\n".join(lines) + "\n"

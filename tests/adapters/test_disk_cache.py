@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,24 +87,25 @@ def test_counts_and_states_are_read_by_an_index(folder: Path, cache: JobCache) -
 
     one_entry = "SEARCH Cache USING INDEX Cache_key_raw (key=? AND raw=?)"
     assert plan(cache_table.counts) == [one_entry]
-    assert sorted(plan(lambda connection: cache_table.jobs_with_state(connection, JobState.PENDING))) == [
-        one_entry,
-        "SEARCH Cache USING INDEX Cache_tag_rowid (tag=?)",
-    ]
+    for limit in (None, 1):
+        asked = partial(cache_table.jobs, states=[JobState.PENDING], make=str, limit=limit)
+        assert sorted(plan(asked)) == [one_entry, "SEARCH Cache USING INDEX Cache_tag_rowid (tag=?)"]
     assert plan(lambda connection: cache_table.job(connection, job_id(1))) == [one_entry]
 
 
 def test_what_did_not_change_is_not_written_again(folder: Path, cache: JobCache) -> None:
-    def stored() -> list[tuple[float]]:
-        with closing(database(folder)) as connection:
-            return connection.execute("SELECT store_time FROM Cache").fetchall()
-
     cache.update_jobs([make_job(1, version=1), make_job(2, version=1)])
-    before = stored()
+    with closing(database(folder)) as watching:
 
-    cache.reset([make_job(1, version=1), make_job(2, version=1)], as_of=START)
+        def commits() -> object:
+            return watching.execute("PRAGMA data_version").fetchone()
 
-    assert stored() == before
+        before = commits()
+        cache.reset([make_job(1, version=1), make_job(2, version=1)], as_of=START)
+        assert commits() == before
+
+        cache.reset([make_job(1, version=2), make_job(2, version=1)], as_of=START)
+        assert commits() != before
 
 
 def test_another_writer_is_waited_for_only_so_long(folder: Path, cache: JobCache) -> None:

@@ -205,3 +205,35 @@ def test_a_status_that_cannot_be_changed_stays(cache: Cache) -> None:
     assert cache.reader.status() == CacheStatus(refreshed=START)
     cache.writer.update_job(make_job(1))
     assert cache.reader.is_job_cached(job_id(1))
+
+
+def test_jobs_are_mapped_oldest_first_whatever_their_state(cache: Cache) -> None:
+    jobs = [make_job(number, created=START - number, state=state) for number, state in enumerate(JobState)]
+    cache.writer.update_jobs(jobs)
+
+    assert cache.reader.map_jobs(list(JobState), lambda job: job.state) == list(reversed(JobState))
+    assert cache.reader.map_jobs([JobState.ERROR, JobState.PENDING], lambda job: job.id) == [
+        job.id for job in reversed(jobs) if job.state in {JobState.ERROR, JobState.PENDING}
+    ]
+    assert cache.reader.map_jobs([], lambda job: job.id) == []
+
+
+def test_a_limit_takes_the_first_states_and_of_the_finished_jobs_the_last(cache: Cache) -> None:
+    waiting = [make_job(number, state=JobState.PENDING) for number in range(3)]
+    done = [make_job(number, state=JobState.FINISHED) for number in range(10, 13)]
+    cache.writer.update_jobs([*waiting, *done])
+
+    def some(*states: JobState, limit: int) -> set[str]:
+        return set(cache.reader.map_jobs(states, lambda job: job.id, limit=limit))
+
+    assert some(JobState.PENDING, JobState.FINISHED, limit=2) == {waiting[0].id, waiting[1].id}
+    assert some(JobState.PENDING, JobState.FINISHED, limit=4) == {*(job.id for job in waiting), done[2].id}
+    assert some(JobState.FINISHED, JobState.PENDING, limit=2) == {done[1].id, done[2].id}
+    assert len(some(*JobState, limit=100)) == 6
+
+
+def test_states_are_told_of_every_job(cache: Cache) -> None:
+    jobs = [make_job(number, state=state) for number, state in enumerate(JobState)]
+    cache.writer.update_jobs(jobs)
+
+    assert cache.reader.states() == {job.id: job.state for job in jobs}

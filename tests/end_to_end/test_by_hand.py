@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from tests.cli import Cli, eventually, paused_worker
+from tests.cli import Cli, InProcessCli, eventually, paused_worker
 from tests.clips import Clips
 from tests.web import Exchange, serving
 
@@ -42,6 +42,24 @@ def test_submit_scale_list_refresh_show(cli: Cli, clips: Clips, tmp_path: Path) 
     assert cli.run("list", "--state", "FINISHED", "--json").json["jobs"][0]["dest"] == str(dest)
     assert cli.run("list", "--state", "ERROR", "--json").json["jobs"] == []
     assert "job for 0 slots" in cli.run("why").stdout
+
+
+def test_a_long_list_is_cut_where_it_is_read_and_whole_where_it_is_worked_on(
+    here: InProcessCli, clips: Clips, tmp_path: Path
+) -> None:
+    sources = [tmp_path / f"{number}.mp4" for number in range(4)]
+    for source in sources:
+        source.write_bytes(clips["plain.mp4"].read_bytes())
+    here.run("submit", *sources, "--dest", f"{tmp_path}/", "--preset", "web-480p")
+
+    assert len(here.run("list").stdout.splitlines()) == 1 + 4
+    assert len(here.run("list", "--limit", "3").stdout.splitlines()) == 1 + 3
+    assert [Path(job["source"]).name for job in here.run("list", "--limit", "2", "--json").json["jobs"]] == [
+        "0.mp4",
+        "1.mp4",
+    ]
+    assert len(here.run("list", "--limit", "0", "--json").json["jobs"]) == 4
+    assert "--limit" in here.run("list", "--limit", "-1", code=2).stderr
 
 
 def test_the_plan_says_what_is_held_and_by_what(cli: Cli, clips: Clips, tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """A job cache in memory."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from nommerctl.domain.cache_status import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
-from nommerctl.domain.states import JobState
+from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant
+
+T = TypeVar("T")
 
 
 class FakeJobCache:
@@ -26,8 +29,19 @@ class FakeJobCache:
         return dict(self.jobs)
 
     def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
-        found = [job for job in self.jobs.values() if job.state is state]
-        return sorted(found, key=lambda job: (job.created, job.id))
+        return self.map_jobs([state], lambda job: job)
+
+    def map_jobs(
+        self, states: Sequence[JobState], make: Callable[[EncodingJob], T], *, limit: int | None = None
+    ) -> list[T]:
+        found: list[EncodingJob] = []
+        for state in dict.fromkeys(states):
+            some = [job for job in self.jobs.values() if job.state is state]
+            found += reversed(some) if state in FINISHED_STATES else some
+        return [make(job) for job in sorted(found[:limit], key=lambda job: (job.created, job.id))]
+
+    def states(self) -> dict[JobId, JobState]:
+        return {job.id: job.state for job in self.jobs.values()}
 
     def count_by_state(self) -> dict[JobState, int]:
         found = Counter(job.state for job in self.jobs.values())

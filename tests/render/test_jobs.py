@@ -122,6 +122,14 @@ def test_jobs_read_this_moment_have_no_age() -> None:
     assert jobs_table([DONE], now=NOW, width=80, color=False, as_of=NOW).endswith("\n\n1 job: 1 FINISHED\n")
 
 
+def test_a_table_of_some_says_of_how_many_and_how_to_see_them_all() -> None:
+    counts = {JobState.PENDING: 99_999, JobState.FINISHED: 1}
+
+    text = jobs_table([DONE], now=NOW, width=120, color=False, as_of=NOW, counts=counts)
+
+    assert text.endswith("\n\n1 shown of 100000 jobs: 99999 PENDING, 1 FINISHED (--limit 0 shows all)\n")
+
+
 def test_wide_characters_do_not_push_the_columns_apart() -> None:
     # given
     names = ["a.mov", "新年晚会现场录像完整版第一部分高清.mp4", "кино.avi"]

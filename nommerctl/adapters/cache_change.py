@@ -1,0 +1,82 @@
+"""One transaction's changes to the job cache: entries by the thousand, and the head that counts them."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from nommerctl.adapters import cache_table
+from nommerctl.adapters.cache_table import CacheDamagedError, Head, Known
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.times import Instant
+
+T = TypeVar("T")
+
+BATCH = 500
+"""Entries written at a time: jobs that come one by one from a store are never in memory all at once."""
+
+
+class CacheChange:
+    """What one transaction changes. `status` may be set; `head` is what is to be written at the end."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._before = cache_table.head(connection)
+        self._counts = Counter(self._before.counts)
+        self.status = self._before.status
+
+    def put(self, jobs: Iterable[EncodingJob]) -> None:
+        """Cache jobs, but for those that are cached with a higher `version` already."""
+        for batch in _batches(jobs):
+            self._put(batch, cache_table.known(self._connection, [job.id for job in batch]))
+
+    def replace_all(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
+        """Cache jobs by the same rule; forget all others, but for those that changed at or after `as_of`."""
+        known = cache_table.known(self._connection)
+        others = {job_id for job_id, each in known.items() if each.changed < as_of}
+        for batch in _batches(jobs):
+            self._put(batch, known)
+            others.difference_update(job.id for job in batch)
+        self._forget(others, known)
+
+    def remove(self, ids: Iterable[JobId]) -> None:
+        """Forget jobs; no error for those that are not cached."""
+        for batch in _batches(ids):
+            known = cache_table.known(self._connection, batch)
+            self._forget(known.keys(), known)
+
+    def head(self) -> Head | None:
+        """Return the new head, None if it is as it was."""
+        if any(count < 0 for count in self._counts.values()):
+            what = "its counts are wrong"
+            raise CacheDamagedError(what)
+        head = Head(self.status, dict(+self._counts))
+        return None if head == self._before else head
+
+    def _put(self, jobs: Iterable[EncodingJob], known: dict[JobId, Known]) -> None:
+        """Write what is new to the cache, and enter it into `known`: a job may come twice."""
+        entries = []
+        for job in jobs:
+            text = cache_table.sealed(job)
+            new = Known(changed=job.changed, version=job.version, state=job.state, seal=cache_table.seal_of(text))
+            old = known.get(job.id)
+            if old is not None and (old.version > job.version or old == new):
+                continue
+            if old is not None:
+                self._counts[old.state] -= 1
+            self._counts[job.state] += 1
+            known[job.id] = new
+            entries.append((job.id, job.state.value, text))
+        cache_table.write(self._connection, entries)
+
+    def _forget(self, ids: Iterable[JobId], known: dict[JobId, Known]) -> None:
+        gone = list(ids)
+        self._counts.subtract(known[job_id].state for job_id in gone)
+        cache_table.delete(self._connection, gone)
+
+
+def _batches(things: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(things)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
