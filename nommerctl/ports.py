@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
@@ -136,7 +136,10 @@ class Queue(QueueReads, Protocol):
 
 
 class CachedJobs(Protocol):
-    """The job cache, read only. Media-nommer's names; what takes a job takes its id just as well."""
+    """The job cache, read only. Media-nommer's names; what takes a job takes its id just as well.
+
+    Jobs are as they were in the store but for what `as_cached` leaves out.
+    """
 
     def get_job(self, job: JobId | EncodingJob) -> EncodingJob | None:
         """Return the cached job, None if it is not cached."""

@@ -24,7 +24,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant

@@ -11,7 +11,7 @@ from nommerctl.adapters import cache_table
 from nommerctl.adapters.cache_table import DATABASE, CacheDamagedError
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import JobState
 from nommerctl.errors import UnreachableError

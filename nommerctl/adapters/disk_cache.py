@@ -27,7 +27,7 @@ from nommerctl.adapters.cache_table import (
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.times import Instant
 from nommerctl.errors import NommerctlError, SettingsError, TryAgainError

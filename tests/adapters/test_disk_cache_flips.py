@@ -12,7 +12,7 @@ from msgspec import structs
 from nommerctl.adapters.cache_table import CacheDamagedError
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import JobCache, open_cache
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
 from nommerctl.errors import TryAgainError

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
 from tests.builders import job_id, make_job

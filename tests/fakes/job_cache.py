@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from nommerctl.domain.cache_status import CacheStatus
+from nommerctl.domain.cached import CacheStatus, as_cached
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant
@@ -57,7 +57,7 @@ class FakeJobCache:
         for job in list(jobs):
             cached = self.jobs.get(job.id)
             if cached is None or cached.version <= job.version:
-                self.jobs[job.id] = job
+                self.jobs[job.id] = as_cached(job)
 
     def remove_job(self, job: JobId | EncodingJob) -> None:
         self.remove_jobs([_id_of(job)])

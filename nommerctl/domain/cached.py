@@ -1,7 +1,8 @@
-"""The state of the job cache."""
+"""What the job cache holds besides jobs, and what of a job."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.times import Instant
 
 
@@ -17,3 +18,8 @@ class CacheStatus(Struct, frozen=True, kw_only=True):
     resynced: Instant | None = None
     resync_wanted: bool = False
     short: int = 0
+
+
+def as_cached(job: EncodingJob) -> EncodingJob:
+    """Return a job without what only `show` tells, from the store: the command and the log are most of a record."""
+    return job if job.command is None and job.log is None else structs.replace(job, command=None, log=None)
