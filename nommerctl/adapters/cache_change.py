@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from nommerctl.adapters import cache_table
 from nommerctl.adapters.cache_table import CacheDamagedError, Head, Known
+from nommerctl.adapters.seal import seal_of, sealed
 from nommerctl.domain.cached import as_cached
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.times import Instant
@@ -59,8 +60,8 @@ class CacheChange:
         """Write what is new to the cache, and enter it into `known`: a job may come twice."""
         entries = []
         for job in jobs:
-            text = cache_table.sealed(as_cached(job))
-            new = Known(changed=job.changed, version=job.version, state=job.state, seal=cache_table.seal_of(text))
+            text = sealed(as_cached(job))
+            new = Known(changed=job.changed, version=job.version, state=job.state, seal=seal_of(text))
             old = known.get(job.id)
             if old is not None and (old.version > job.version or old == new):
                 continue

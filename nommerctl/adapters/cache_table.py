@@ -9,13 +9,12 @@ An entry of a job: `key` its id, `tag` its state, `value` the record as JSON tex
 tag, is the head: the status, and how many jobs each state has. `raw` and `mode` 1 and no `filename` say that key and
 value stand in the table itself and as they are.
 
-SQLite notices damage to a database's structure, sometimes, and to what stands in it never. So each text is sealed with
-its checksum, and whoever reads several entries finds as many as the head says, or the cache is damaged.
+SQLite notices damage to a database's structure, sometimes, and to what stands in it never. So each text is sealed, and
+whoever reads several entries finds as many as the head says, or the cache is damaged.
 """
 
 import hashlib
 import sqlite3
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
@@ -24,6 +23,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct, structs
 
+from nommerctl.adapters.seal import BrokenSealError, seal_of, sealed, unsealed
 from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.states import FINISHED_STATES, JobState
@@ -41,9 +41,6 @@ FORMAT = 2
 
 SCHEMA = "a622376480443aca9f582904c06af3da52b48bd5bdbd6ccdfb0ad9fc3b2d6a27"
 """SHA-256 of all CREATE statements of a cache, as SQLite documents to keep them."""
-
-_SEAL = 8
-"""Characters of the checksum before a text."""
 
 _ENTRY = "SELECT key, raw, tag, mode, filename, CAST(value AS BLOB) FROM Cache "
 _ALL = _ENTRY + "WHERE tag IS NOT NULL"
@@ -92,32 +89,9 @@ class Known(Struct, frozen=True, kw_only=True, gc=False):
     seal: str = ""
 
 
-_to_json = msgspec.json.Encoder()
 _jobs = msgspec.json.Decoder(EncodingJob)
 _known = msgspec.json.Decoder(Known)
 _heads = msgspec.json.Decoder(Head)
-
-
-def sealed(record: EncodingJob | Head) -> str:
-    """What stands in the table for a record: the CRC-32 of its JSON in hexadecimal, then the JSON.
-
-    It shows damage, for certain up to 32 bits in a row; it is no defence against somebody who can write the cache.
-    """
-    text = _to_json.encode(record)
-    return f"{zlib.crc32(text):0{_SEAL}x}{text.decode()}"
-
-
-def seal_of(text: str | bytes) -> str:
-    """The checksum that stands before a sealed text."""
-    return text[:_SEAL] if isinstance(text, str) else text[:_SEAL].decode("ascii", "replace")
-
-
-def unsealed(key: object, value: bytes) -> bytes:
-    """The JSON of what stands in the table; CacheDamagedError unless it is as it was sealed."""
-    text = value[_SEAL:]
-    if b"%08x" % zlib.crc32(text) != value[:_SEAL]:
-        raise _damaged(key, "is not as it was written")
-    return text
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
@@ -206,11 +180,16 @@ def _in_state(
     """What is made of so many jobs in one state, which is all of them if they are to be read `whole`."""
     statement = _LAST if state in FINISHED_STATES else _FIRST
     read = map(_job, connection.execute(statement, (state.value, -1 if whole else room)))
-    found = {each.id: (each.created, each.id, make(each)) for each in read}
-    if len(found) != room:
-        what = f"{len(found)} jobs of {room} are found"
-        raise CacheDamagedError(what)
+    found = {each.id: (each.created, each.id, make(each)) for each in read if each.state is state}
+    _check_count(len(found), room)
     return found
+
+
+def _check_count(found: int, expected: int) -> None:
+    """CacheDamagedError if an index has lost a job, or leads to one that is not meant."""
+    if found != expected:
+        what = f"{found} jobs of {expected} are found"
+        raise CacheDamagedError(what)
 
 
 def states(connection: sqlite3.Connection) -> dict[JobId, JobState]:
@@ -225,7 +204,9 @@ def states(connection: sqlite3.Connection) -> dict[JobId, JobState]:
 def known(connection: sqlite3.Connection, ids: Sequence[JobId] | None = None) -> dict[JobId, Known]:
     """What is known of the cached ones of these jobs, or of all."""
     if ids is None:
-        return dict(map(_known_of, connection.execute(_ALL)))
+        found = dict(map(_known_of, connection.execute(_ALL)))
+        _check_count(len(found), sum(counts(connection).values()))
+        return found
     rows = (connection.execute(_BY_KEY, (job_id,)).fetchone() for job_id in ids if is_job_id(job_id))
     return dict(_known_of(row) for row in rows if row)
 
@@ -245,7 +226,7 @@ def delete(connection: sqlite3.Connection, ids: Sequence[JobId]) -> None:
 
 def _known_of(row: _Row) -> tuple[JobId, Known]:
     found = _decoded(row, _known)
-    return row[0], structs.replace(found, seal=seal_of(row[-1]))
+    return row[0], structs.replace(found, seal=seal_of(row[-1].decode()))
 
 
 def _job(row: _Row) -> EncodingJob:
@@ -257,17 +238,13 @@ def _job(row: _Row) -> EncodingJob:
 
 
 def _decoded(row: _Row, decoder: msgspec.json.Decoder[R]) -> R:
-    try:
-        return decoder.decode(_text(row))
-    except msgspec.DecodeError as error:
-        raise _damaged(row[0], f"is no record: {error}") from error
-
-
-def _text(row: _Row) -> bytes:
     key, raw, _tag, mode, filename, value = row
     if type(key) is not str or raw != 1 or mode != 1 or filename is not None or type(value) is not bytes:
         raise _damaged(key, "is not JSON text")
-    return unsealed(key, value)
+    try:
+        return unsealed(value, decoder)
+    except BrokenSealError as error:
+        raise _damaged(key, f"cannot be read: {error}") from error
 
 
 def _damaged(key: object, how: str) -> CacheDamagedError:

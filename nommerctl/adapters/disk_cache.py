@@ -25,7 +25,8 @@ from nommerctl.adapters.cache_table import (
     Head,
 )
 from nommerctl.adapters.cached_jobs import CacheReads, id_of
-from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage, translated
+from nommerctl.adapters.seal import sealed
+from nommerctl.adapters.sqlite_errors import ERRORS, calls_itself_read_only, shows_damage, translated
 from nommerctl.adapters.strict_disk import StrictDisk
 from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
@@ -94,7 +95,7 @@ class JobCache(CacheReads):
         self._keep_on = keep_on
         self._cache = _Cache(folder, timeout)
         if cache_table.is_cold(self._cache.connection):
-            self._cache.set(HEAD_KEY, cache_table.sealed(Head()), tag=None)
+            self._cache.set(HEAD_KEY, sealed(Head()), tag=None)
             self._cache.connection.execute(f"PRAGMA user_version = {FORMAT}")
         self._identity = _identity(folder)
 
@@ -161,7 +162,7 @@ class JobCache(CacheReads):
                 yield change
                 head = change.head()
                 if head is not None:
-                    self._cache.set(HEAD_KEY, cache_table.sealed(head), tag=None)
+                    self._cache.set(HEAD_KEY, sealed(head), tag=None)
 
     @contextmanager
     def _setting_aside(self) -> Iterator[None]:
@@ -273,6 +274,6 @@ def _meaning(error: Exception, folder: Path) -> NommerctlError:
         first = first.__context__
     if isinstance(first, diskcache.Timeout):
         return TryAgainError(f"the job cache in {folder} is locked by another process")
-    if shows_damage(first):
+    if shows_damage(first) or calls_itself_read_only(first, folder / DATABASE):
         return CacheDamagedError(str(first))
     return translated(first, folder / DATABASE)

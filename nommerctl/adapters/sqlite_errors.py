@@ -56,6 +56,11 @@ def shows_damage(error: _Error) -> bool:
     return undecodable or isinstance(error, UnicodeDecodeError) or _extended_code(error) & _PRIMARY_CODE in _DAMAGED
 
 
+def calls_itself_read_only(error: _Error, path: Path) -> bool:
+    """Whether it is the database at `path` that forbids to write it, and not the system: its header is damaged."""
+    return _extended_code(error) == sqlite3.SQLITE_READONLY and not _closed(path) and not _refused(path, os.W_OK)
+
+
 def passes_by(error: _Error, path: Path) -> bool:
     """Whether a reader that looks again may find the database at `path` free, or its files in their places."""
     extended = _extended_code(error)
@@ -69,6 +74,9 @@ def translated(error: _Error, path: Path) -> NommerctlError:
     TryAgainError when it is locked or the disk is full, PermissionDeniedError when it may not be read or written,
     UnreachableError for damage and everything else.
     """
+    if shows_damage(error):
+        remedy = "restore it from a backup, or move it away, with its -wal and -shm, to begin anew"
+        return UnreachableError(f"{path} is damaged ({error}): {remedy}")
     extended = _extended_code(error)
     code = extended & _PRIMARY_CODE
     if code in _BUSY or extended in _HALF_WRITTEN:

@@ -1,9 +1,14 @@
 """Time as the farm keeps it: instants are integer microseconds since 1970 UTC, durations are seconds."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-Instant: TypeAlias = int
+from msgspec import Meta
+
+_END = 253_402_300_800_000_000
+"""The year 10000, of which no calendar here knows."""
+
+Instant: TypeAlias = Annotated[int, Meta(ge=0, lt=_END)]
 """Microseconds since 1970-01-01T00:00:00Z."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,9 +12,10 @@ import pytest
 from nommerctl.adapters.cache_table import CacheDamagedError
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
-from tests.adapters.cache_on_disk import make_cache, meddle, set_aside_in
+from tests.adapters.cache_on_disk import change_entry, make_cache, meddle, set_aside_in
 from tests.adapters.processes import start
 from tests.builders import job_id, make_job
+from tests.fakes.clock import START
 
 
 @pytest.fixture
@@ -137,6 +138,41 @@ def test_an_empty_file_is_a_cold_cache_and_nothing_to_keep(folder: Path) -> None
         assert cache.get_cached_jobs() == {}
 
     assert set_aside_in(folder) == []
+
+
+def lose_from_an_index(folder: Path, key: str) -> None:
+    """Make an entry one that stands in the table and not in the index of keys."""
+    change_entry(folder, key, key="new")
+    find = "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master WHERE name = 'Cache_key_raw'"
+    for statement in (
+        f"CREATE TABLE planted AS {find}",
+        "DELETE FROM sqlite_master WHERE name = 'Cache_key_raw'",
+        f"UPDATE Cache SET key = '{key}' WHERE key = 'new'",  # noqa: S608 - of this test
+        "INSERT INTO sqlite_master SELECT * FROM planted",
+        "DROP TABLE planted",
+    ):
+        with closing(sqlite3.connect(folder / "cache.db", isolation_level=None)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(statement)
+
+
+def test_a_job_that_an_index_has_lost_is_noticed_by_the_resync(folder: Path) -> None:
+    lose_from_an_index(folder, job_id(1))
+    assert CachedJobs(folder).get_job(job_id(1)) is None
+
+    with closing(open_cache(folder)) as cache, pytest.raises(CacheDamagedError, match="an index has lost an entry"):
+        cache.reset([], as_of=START * 2)
+
+    assert len(set_aside_in(folder)) == 1
+
+
+def test_a_job_that_an_index_has_lost_is_not_cached_twice(folder: Path) -> None:
+    lose_from_an_index(folder, job_id(1))
+
+    with closing(open_cache(folder)) as cache:
+        cache.update_job(make_job(1, version=2))
+        with pytest.raises(CacheDamagedError, match="10 jobs of 11 are found"):
+            cache.get_cached_jobs()
 
 
 def test_only_the_last_damaged_cache_is_kept(folder: Path) -> None:

@@ -1,10 +1,9 @@
 """A job cache in which one byte is not what was written: whoever reads it gets what was, or is told of the damage."""
 
-import os
-import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from msgspec import structs
@@ -17,11 +16,10 @@ from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
 from nommerctl.errors import TryAgainError
 from nommerctl.ports import CachedJobs as Reads
+from tests.adapters.flips import Flips
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START
 
-PAGE = 4096
-LOG_HEADER = 32
 COMMITS = 5
 JOBS = {
     job_id(number): make_job(number, version=1, state=list(JobState)[number % 7], details="é" * (number % 250))
@@ -52,31 +50,11 @@ def commits(cache: JobCache) -> Iterator[Answers]:
         yield {name: ask() for name, ask in answers(cache)}
 
 
-class Damaged:
-    """A cache of which one file differs in a byte from what passes left; `given` are all that it may answer."""
+class Damaged(NamedTuple):
+    """A cache to be damaged, and all that it may answer: what passes wrote, by what can be asked."""
 
-    def __init__(self, folder: Path, given: list[Answers]) -> None:
-        self.folder = folder
-        self.given = given
-        self._whole = {path.name: path.read_bytes() for path in folder.iterdir()}
-
-    def flip(self, name: str, chance: random.Random) -> str:
-        """Put everything back and flip a byte of one file; return where."""
-        whole = self._whole[name]
-        first = LOG_HEADER if name.endswith("-wal") else 0
-        at = chance.randrange(first, len(whole)) if chance.random() < 0.5 else _in_structure(whole, first, chance)
-        flipped = bytearray(whole)
-        flipped[at] ^= chance.randrange(1, 256)
-        for other, content in (self._whole | {name: bytes(flipped)}).items():
-            (self.folder / other).write_bytes(content)
-            os.utime(self.folder / other, (1, 1))  # long ago: whoever reads it need not wait for its clock to tick
-        return f"byte {at} of {name}: {whole[at]:#x} was made {flipped[at]:#x}"
-
-
-def _in_structure(whole: bytes, first: int, chance: random.Random) -> int:
-    """In the head of a page and its first pointers, where a flip loses, or takes in, whole rows."""
-    page = chance.randrange(first, len(whole), PAGE)
-    return min(page + chance.randrange(60), len(whole) - 1)
+    folder: Path
+    given: list[Answers]
 
 
 @pytest.fixture
@@ -117,20 +95,18 @@ def check_answers(cache: Reads, given: list[Answers], where: str) -> int:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_flipped_byte_is_noticed_or_changes_no_answer(closed: Damaged, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - chance for a test
-    noticed = 0
+    flips, noticed = Flips(closed.folder, seed), 0
     for _ in range(200):
-        where = closed.flip("cache.db", chance)
+        where = flips.flip("cache.db")
         noticed += bool(check_answers(CachedJobs(closed.folder), closed.given, where))
     assert noticed > 50
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_after_a_flip_in_its_log_the_cache_is_as_it_was_at_some_commit(killed: Damaged, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - chance for a test
-    older = 0
+    flips, older = Flips(killed.folder, seed), 0
     for _ in range(200):
-        where = killed.flip("cache.db-wal", chance)
+        where = flips.flip("cache.db-wal")
         check_answers(CachedJobs(killed.folder), killed.given, where)
         older += CachedJobs(killed.folder).status() != killed.given[-1]["status"]
     assert older > 50
@@ -138,7 +114,6 @@ def test_after_a_flip_in_its_log_the_cache_is_as_it_was_at_some_commit(killed: D
 
 @pytest.mark.slow  # SQLite itself looks for ten seconds whether somebody writes a new one
 def test_while_the_head_of_its_log_is_damaged_a_reader_leaves_the_cache_to_the_next_pass(killed: Damaged) -> None:
-    killed.flip("cache.db-wal", random.Random(0))  # noqa: S311 - chance for a test
     log = killed.folder / "cache.db-wal"
     log.write_bytes(b"\xff" + log.read_bytes()[1:])
 
@@ -163,16 +138,15 @@ def rebuilt(folder: Path, jobs: list[EncodingJob]) -> Answers:
     return pytest.fail("damaged twice")
 
 
-def check_rebuilding(damaged: Damaged, name: str, flips: int, seed: int = 0) -> None:
+def check_rebuilding(damaged: Damaged, name: str, count: int, seed: int = 0) -> None:
     newer = [structs.replace(job, version=9, state=JobState.ERROR) for job in list(JOBS.values())[::3]]
     with closing(open_cache(damaged.folder.with_name("other"))) as sound:
         sound.reset(newer, as_of=START * 2)
         sound.set_status(lambda _: CacheStatus(refreshed=START))
         right = {name: ask() for name, ask in answers(sound)}
-    chance = random.Random(seed)  # noqa: S311 - chance for a test
-    for _ in range(flips):
-        damaged.folder.mkdir(mode=0o700, exist_ok=True)
-        where = damaged.flip(name, chance)
+    flips = Flips(damaged.folder, seed)
+    for _ in range(count):
+        where = flips.flip(name)
         assert rebuilt(damaged.folder, newer) == right, where
 
 
@@ -188,3 +162,11 @@ def test_what_a_flip_in_its_log_damaged_is_rebuilt(killed: Damaged) -> None:
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_what_a_thousand_flips_damaged_is_rebuilt(closed: Damaged, seed: int) -> None:
     check_rebuilding(closed, "cache.db", 250, seed)
+
+
+def test_a_cache_that_calls_itself_read_only_is_damaged(closed: Damaged) -> None:
+    whole = bytearray((closed.folder / "cache.db").read_bytes())
+    whole[18] = 3  # the version of SQLite's format that a writer has to know
+    (closed.folder / "cache.db").write_bytes(whole)
+
+    assert rebuilt(closed.folder, list(JOBS.values()))["all"] == JOBS

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.adapters.cache_table import CacheDamagedError, Head, sealed
+from nommerctl.adapters.cache_table import CacheDamagedError, Head
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import JobCache, open_cache
+from nommerctl.adapters.seal import sealed
 from nommerctl.domain.states import JobState
 from tests.adapters.cache_on_disk import change_entry, make_cache, meddle, set_aside_in
 from tests.builders import job_id, make_job
@@ -177,7 +178,7 @@ def test_a_damaged_head_is_damage(folder: Path, value: str) -> None:
     change_entry(folder, "head", value=value)
 
     for read in (CachedJobs(folder).status, CachedJobs(folder).count_by_state):
-        with pytest.raises(CacheDamagedError, match="'head' is not as it was written"):
+        with pytest.raises(CacheDamagedError, match="'head' cannot be read: it is not as it was"):
             read()
     with closing(open_cache(folder)) as cache, pytest.raises(CacheDamagedError, match="head"):
         cache.set_status(lambda status: status)

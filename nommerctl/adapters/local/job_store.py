@@ -1,4 +1,4 @@
-"""The job store in `farm.db`: a row for each job, its record as JSON, and what is asked for in indexed columns."""
+"""The job store in `farm.db`: a row for each job, its record sealed, and what is asked for in indexed columns."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,10 +8,12 @@ import msgspec
 from msgspec import structs
 
 from nommerctl.adapters.local.database import Database, Reading, rows
+from nommerctl.adapters.local.records import JOBS
+from nommerctl.adapters.seal import sealed
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
-from nommerctl.errors import UnreachableError, UsageError
+from nommerctl.errors import UsageError
 
 _IDS_AT_ONCE = 500
 """Fewer than the 999 parameters that old builds of SQLite take."""
@@ -22,7 +24,7 @@ _PAGE = 500
 _ABOVE_HEX = "g"
 """Sorts after every character of an id: `prefix + "g"` is above all the ids that begin with the prefix."""
 
-_Row: TypeAlias = tuple[JobId, bytes]
+_Row: TypeAlias = tuple[JobId, object]
 
 _SELECT = "SELECT id, CAST(body AS BLOB) FROM jobs"  # bytes, so that damage shows in _decoded and nowhere before
 _decoder = msgspec.json.Decoder(EncodingJob)
@@ -96,14 +98,17 @@ class SqliteJobReads:
             f"SELECT {by}, id, CAST(body AS BLOB) FROM jobs INDEXED BY {index}"  # noqa: S608 - all of it from above
             f" WHERE {condition} AND ({by}, id) > (?, ?) ORDER BY {by}, id LIMIT {_PAGE}"
         )
-        instant, job_id = since, ""
+        before = since, ""
         while True:
-            page = rows(self._reading, statement, (*parameters, instant, job_id))
-            for _, selected, body in page:
-                yield _decoded(selected, body)
+            page = rows(self._reading, statement, (*parameters, *before))
+            for instant, job_id, body in page:
+                job = _decoded(job_id, body)
+                if getattr(job, by) != instant or (instant, job_id) <= before:
+                    raise JOBS.damaged(job_id, f"its place in {index} is wrong")
+                yield job
+                before = instant, job_id
             if len(page) < _PAGE:
                 return
-            instant, job_id, _ = page[-1]
 
 
 class SqliteJobStore(SqliteJobReads):
@@ -171,13 +176,11 @@ def _inserted(connection: sqlite3.Connection, job: EncodingJob) -> EncodingJob:
 
 def _columns(job: EncodingJob) -> tuple[str, bool, bool, Instant, Instant, int, str]:
     """What a row holds beside the id, in the order of the two statements that write it."""
-    body = msgspec.json.encode(job).decode()
-    return job.state.value, job.finished, bool(job.untold), job.created, job.changed, job.version, body
+    return job.state.value, job.finished, bool(job.untold), job.created, job.changed, job.version, sealed(job)
 
 
-def _decoded(job_id: JobId, body: bytes) -> EncodingJob:
-    try:
-        return _decoder.decode(body)
-    except msgspec.DecodeError as error:
-        msg = f"the record of job {job_id} in the store is damaged: {error}"
-        raise UnreachableError(msg) from error
+def _decoded(job_id: JobId, body: object) -> EncodingJob:
+    job = JOBS.unsealed(job_id, body, _decoder)
+    if job.id != job_id:
+        raise JOBS.damaged(job_id, f"it is that of job {job.id}")
+    return job

@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import TypeVar
 
 import msgspec
 from msgspec import structs
 
 from nommerctl.adapters.local.database import Database, Reading, rows
+from nommerctl.adapters.local.records import DECISIONS, HEARTBEATS, LAUNCHES
+from nommerctl.adapters.seal import sealed
 from nommerctl.domain.fleet import Heartbeat, Launch, NodeId
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
@@ -18,7 +19,12 @@ _DAY = 24 * 3600
 _LAUNCHES_KEPT = micros(_DAY)
 _DECISIONS_KEPT = micros(7 * _DAY)
 
-R = TypeVar("R", Heartbeat, Launch, Decision)
+_BEATS = "SELECT node, CAST(body AS BLOB) FROM heartbeats"
+_LAUNCHES = "SELECT token, CAST(body AS BLOB) FROM launches"
+
+_heartbeats = msgspec.json.Decoder(Heartbeat)
+_launches = msgspec.json.Decoder(Launch)
+_decisions = msgspec.json.Decoder(Decision)
 
 
 class SqliteLedgerReads:
@@ -30,8 +36,7 @@ class SqliteLedgerReads:
 
     def heartbeats(self) -> dict[NodeId, Heartbeat]:
         """Return the last heartbeat of every node that is not yet forgotten."""
-        beats = [_decoded(body, Heartbeat) for (body,) in rows(self._reading, "SELECT body FROM heartbeats")]
-        return {beat.node: beat for beat in beats}
+        return {node: _beat(node, body) for node, body in rows(self._reading, _BEATS)}
 
     def generation(self) -> int:
         """Return how many orders have been settled."""
@@ -44,17 +49,14 @@ class SqliteLedgerReads:
     def launches(self) -> list[Launch]:
         """Return the orders of the last 24 hours, oldest first, and any unsettled one."""
         since = self._clock() - _LAUNCHES_KEPT
-        statement = (
-            "SELECT body FROM launches WHERE settled = 0"
-            " UNION ALL SELECT body FROM launches WHERE settled = 1 AND ordered >= ?"
-        )
-        found = [_decoded(body, Launch) for (body,) in rows(self._reading, statement, (since,))]
+        statement = f"{_LAUNCHES} WHERE settled = 0 UNION ALL {_LAUNCHES} WHERE settled = 1 AND ordered >= ?"
+        found = [_launch(token, body) for token, body in rows(self._reading, statement, (since,))]
         return sorted(found, key=lambda launch: launch.ordered)
 
     def decisions(self, limit: int) -> list[Decision]:
         """Return the last decisions, newest first."""
-        statement = "SELECT body FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
-        return [_decoded(body, Decision) for (body,) in rows(self._reading, statement, (limit,))]
+        statement = "SELECT id, CAST(body AS BLOB) FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
+        return [_decision(number, body) for number, body in rows(self._reading, statement, (limit,))]
 
 
 class SqliteLedger(SqliteLedgerReads):
@@ -72,8 +74,8 @@ class SqliteLedger(SqliteLedgerReads):
         """Note that a node was found silent at `at`, unless it is already marked."""
 
         def change(connection: sqlite3.Connection) -> None:
-            row = connection.execute("SELECT body FROM heartbeats WHERE node = ?", (node,)).fetchone()
-            beat = _decoded(row[0], Heartbeat) if row else Heartbeat(node=node, started=0, at=0, slots=0)
+            row = connection.execute(f"{_BEATS} WHERE node = ?", (node,)).fetchone()
+            beat = _beat(*row) if row else Heartbeat(node=node, started=0, at=0, slots=0)
             if beat.marked is None:
                 _write_beat(connection, structs.replace(beat, marked=at))
 
@@ -122,39 +124,51 @@ class SqliteLedger(SqliteLedgerReads):
 
         def change(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM decisions WHERE at < ?", (decision.at - _DECISIONS_KEPT,))
-            connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, _encoded(decision)))
+            connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, sealed(decision)))
 
         self._database.write(change)
 
 
 def _generation(connection: sqlite3.Connection) -> int:
-    row: tuple[int] = connection.execute("SELECT value FROM control WHERE name = 'generation'").fetchone()
+    row = connection.execute("SELECT value FROM control WHERE name = 'generation'").fetchone()
+    if row is None or type(row[0]) is not int:
+        msg = "the generation in the ledger is damaged: restore farm.db from a backup"
+        raise UnreachableError(msg)
     return row[0]
 
 
 def _unsettled(connection: sqlite3.Connection) -> Launch | None:
-    row = connection.execute("SELECT body FROM launches WHERE settled = 0").fetchone()
-    return _decoded(row[0], Launch) if row else None
+    row = connection.execute(f"{_LAUNCHES} WHERE settled = 0").fetchone()
+    launch = _launch(*row) if row else None
+    if launch and launch.settled:
+        raise LAUNCHES.damaged(launch.token, "it is settled, and stands among those that are not")
+    return launch
 
 
 def _write_beat(connection: sqlite3.Connection, beat: Heartbeat) -> None:
-    connection.execute("REPLACE INTO heartbeats (node, body) VALUES (?, ?)", (beat.node, _encoded(beat)))
+    connection.execute("REPLACE INTO heartbeats (node, body) VALUES (?, ?)", (beat.node, sealed(beat)))
 
 
 def _write_launch(connection: sqlite3.Connection, launch: Launch) -> None:
     connection.execute(
         "REPLACE INTO launches (token, ordered, settled, body) VALUES (?, ?, ?, ?)",
-        (launch.token, launch.ordered, launch.settled, _encoded(launch)),
+        (launch.token, launch.ordered, launch.settled, sealed(launch)),
     )
 
 
-def _encoded(record: Heartbeat | Launch | Decision) -> str:
-    return msgspec.json.encode(record).decode()
+def _beat(node: NodeId, body: object) -> Heartbeat:
+    beat = HEARTBEATS.unsealed(node, body, _heartbeats)
+    if beat.node != node:
+        raise HEARTBEATS.damaged(node, "it is that of another node")
+    return beat
 
 
-def _decoded(body: str, kind: type[R]) -> R:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        msg = f"a {kind.__name__.lower()} in the ledger is damaged: {error}"
-        raise UnreachableError(msg) from error
+def _launch(token: str, body: object) -> Launch:
+    launch = LAUNCHES.unsealed(token, body, _launches)
+    if launch.token != token:
+        raise LAUNCHES.damaged(token, "it is that of another order")
+    return launch
+
+
+def _decision(number: int, body: object) -> Decision:
+    return DECISIONS.unsealed(number, body, _decisions)

@@ -9,6 +9,11 @@ from nommerctl.domain.fleet import Depth
 from nommerctl.domain.times import micros
 from nommerctl.ports import Clock, Message
 
+# A damaged message is received, and judged by its text, like any other: it must not keep those behind it from anybody.
+_SELECT = "SELECT id, CAST(coalesce(body, '') AS BLOB), CAST(coalesce(receives, 0) AS INTEGER)"
+_IN_QUEUE = "FROM messages WHERE queue = ?"
+_BY_TURN = "ORDER BY visible_at, id"
+
 
 class SqliteQueueReads:
     """A ports.QueueReads over anything that can be queried; its depth is exact."""
@@ -32,9 +37,8 @@ class SqliteQueueReads:
 
     def dead(self) -> list[Message]:
         """Return the dead letters, oldest first."""
-        statement = "SELECT body, receipt, receives FROM messages WHERE queue = ? AND dead = 1 ORDER BY visible_at, id"
-        letters = rows(self._reading, statement, (self._name,))
-        return [Message(body=body, receipt=receipt, receives=receives) for body, receipt, receives in letters]
+        letters = rows(self._reading, f"{_SELECT}, receipt {_IN_QUEUE} AND dead = 1 {_BY_TURN}", (self._name,))
+        return [Message(body=_text(body), receipt=receipt, receives=receives) for _, body, receives, receipt in letters]
 
 
 class SqliteQueue(SqliteQueueReads):
@@ -61,7 +65,7 @@ class SqliteQueue(SqliteQueueReads):
                 visible = self._next_visible(connection, now, limit)
             received = []
             for row_id, body, receives in visible:
-                message = Message(body=body, receipt=_new_receipt(), receives=receives + 1)
+                message = Message(body=_text(body), receipt=_new_receipt(), receives=receives + 1)
                 connection.execute(
                     "UPDATE messages SET visible_at = ?, receipt = ?, receives = ? WHERE id = ?",
                     (now + micros(visibility), message.receipt, message.receives, row_id),
@@ -97,12 +101,9 @@ class SqliteQueue(SqliteQueueReads):
             revived,
         )
 
-    def _next_visible(self, connection: sqlite3.Connection, now: int, limit: int) -> list[tuple[int, str, int]]:
-        return connection.execute(
-            "SELECT id, body, receives FROM messages WHERE queue = ? AND dead = 0 AND visible_at <= ?"
-            " ORDER BY visible_at, id LIMIT ?",
-            (self._name, now, limit),
-        ).fetchall()
+    def _next_visible(self, connection: sqlite3.Connection, now: int, limit: int) -> list[tuple[int, bytes, int]]:
+        statement = f"{_SELECT} {_IN_QUEUE} AND dead = 0 AND visible_at <= ? {_BY_TURN} LIMIT ?"
+        return connection.execute(statement, (self._name, now, limit)).fetchall()
 
     def _write_each(self, statement: str, values: Sequence[tuple[str | int, ...]]) -> None:
         self._database.write(lambda connection: connection.executemany(statement, values))
@@ -112,6 +113,10 @@ def _bury(connection: sqlite3.Connection, row_ids: Sequence[int]) -> None:
     """Make messages dead letters; whoever received one last can do nothing more with it."""
     buried = [(_new_receipt(), row_id) for row_id in row_ids]
     connection.executemany("UPDATE messages SET dead = 1, receipt = ? WHERE id = ?", buried)
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
 
 
 def _new_receipt() -> str:

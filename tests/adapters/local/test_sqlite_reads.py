@@ -16,12 +16,11 @@ from nommerctl.adapters.local.queue import SqliteQueue, SqliteQueueReads
 from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain import moves
-from nommerctl.domain.fleet import Depth, Heartbeat, Launch
+from nommerctl.domain.fleet import Depth, Launch
 from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
-from nommerctl.errors import UnreachableError
 from nommerctl.ports import JobReads, LedgerReads, QueueReads
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START, FakeClock
@@ -184,39 +183,6 @@ def test_unfinished_neither_repeats_nor_loses_a_job_that_moves_on(store: SqliteJ
                 store.transition(job_id(other), lambda job: structs.replace(job, changed=START + micros(9999)))
 
     assert seen == [job_id(number) for number in range(1500)]
-
-
-# --- damaged records
-
-
-def damage(database: Database, statement: str, *values: str | bytes) -> None:
-    database.write(lambda connection: connection.execute(statement, values))
-
-
-@pytest.mark.parametrize("body", ["", "{", "[]", '{"id": 7}', '{"state": "NAPPING"}', b"\xff\xfe"])
-def test_a_damaged_record_is_named(database: Database, store: SqliteJobStore, body: str | bytes) -> None:
-    store.submit([make_job(1), make_job(2)])
-    damage(database, "UPDATE jobs SET body = CAST(? AS TEXT) WHERE id = ?", body, job_id(2))
-
-    for read in (
-        lambda: store.get([job_id(2)]),
-        lambda: store.find(job_id(2), limit=1),
-        lambda: list(store.unfinished()),
-        lambda: store.transition(job_id(2), lambda job: job),
-        lambda: store.submit([make_job(2)]),
-    ):
-        with pytest.raises(UnreachableError, match=f"record of job {job_id(2)} in the store is damaged"):
-            read()
-    assert list(store.get([job_id(1)])) == [job_id(1)]
-
-
-def test_a_damaged_heartbeat_is_named(database: Database, clock: FakeClock) -> None:
-    ledger = SqliteLedger(database, clock)
-    ledger.beat(Heartbeat(node="node-1", started=START, at=START, slots=1))
-    damage(database, "UPDATE heartbeats SET body = ?", "{}")
-
-    with pytest.raises(UnreachableError, match="heartbeat in the ledger is damaged"):
-        ledger.heartbeats()
 
 
 # --- dry runs
