@@ -325,11 +325,14 @@ class Storage(Protocol):
         `keep_on` is called at least once a second while this goes on, and ends it by raising.
         """
 
-    def output(self, dest: str, tag: str) -> AbstractContextManager[Output]:
+    def output(
+        self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
+    ) -> AbstractContextManager[Output]:
         """Open a place to write `dest` to; leaving the context discards what was not placed.
 
-        `tag` is `JOB-ATTEMPT`, with one hyphen. What earlier attempts of the same job left beside the destination is
-        removed.
+        `tag` is `JOB-TURN-LEASE`, the turn a number that is higher for each later claim of the job. What earlier turns
+        left is removed, and from then on none of them can place anything, however far it had come. `leave_word` is
+        called with the output's path before anything is there, so that whoever dies has left word of what to remove.
         """
 
 

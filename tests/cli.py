@@ -4,11 +4,12 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,19 @@ def paused_worker(cli: Cli, state: str) -> Iterator[subprocess.Popen[bytes]]:
             yield worker
         finally:
             worker.kill()
+
+
+def stop(worker: subprocess.Popen[bytes], cli: Cli) -> None:
+    """Stop a process by SIGSTOP, but not while it holds the lock of the store: nobody could write until it goes on."""
+    while True:
+        worker.send_signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(cli.state_dir / "farm.db", timeout=1, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                worker.send_signal(signal.SIGCONT)
+            else:
+                return
 
 
 @dataclass

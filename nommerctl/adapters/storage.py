@@ -26,7 +26,9 @@ class Destinations(Protocol):
     def check_destination(self, dest: str) -> None:
         """As in ports.Storage."""
 
-    def output(self, dest: str, tag: str) -> AbstractContextManager[Output]:
+    def output(
+        self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
+    ) -> AbstractContextManager[Output]:
         """As in ports.Storage."""
 
     def is_same(self, source: str, dest: str) -> bool:
@@ -56,9 +58,11 @@ class SchemeStorage:
         """Fetch a source from where its scheme says."""
         return self._source(source, TransferError).fetch(source, folder, keep_on)
 
-    def output(self, dest: str, tag: str) -> AbstractContextManager[Output]:
+    def output(
+        self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
+    ) -> AbstractContextManager[Output]:
         """Open a place for an output where its scheme says."""
-        return self._destination(dest, TransferError).output(dest, tag)
+        return self._destination(dest, TransferError).output(dest, tag, leave_word)
 
     def _source(self, uri: str, error: type[NommerctlError]) -> Sources:
         scheme = scheme_of(uri)

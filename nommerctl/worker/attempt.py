@@ -25,7 +25,7 @@ from nommerctl.errors import (
     TransferError,
     UsageError,
 )
-from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Output, Queue, Storage, Together, Work
+from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Queue, Storage, Together, Work
 
 RETRY_PAUSE = 0.5
 """Seconds between two tries to reach a store that does not answer."""
@@ -182,8 +182,8 @@ class Attempt:
         job = self._job
         nommer = self._nommer(job.nommer)
         self._folder.mkdir(parents=True)
-        with self._ports.storage.output(job.dest, f"{job.id}-{self._lease_id}") as output:
-            self._remember(output)
+        turn = f"{job.id}-{job.version}-{self._lease_id}"  # every write raises the version, so every claim does
+        with self._ports.storage.output(job.dest, turn, self._leave_word) as output:
             source = self._ports.storage.fetch(job.source, self._folder, self.keep_on)
             self._advance(JobState.ENCODING)
             work = Work(
@@ -209,9 +209,9 @@ class Attempt:
             msg = f"this worker has no nommer called '{name}'"
             raise EncodingError(msg) from None
 
-    def _remember(self, output: Output) -> None:
-        """Leave a link to the unfinished output, for whoever clears up after us if we are killed."""
-        (self._folder / "output").symlink_to(output.path)
+    def _leave_word(self, output: Path) -> None:
+        """Leave a link to the output that is about to be made, for whoever clears up after us if we are killed."""
+        (self._folder / "output").symlink_to(output)
 
     def _advance(self, to: JobState) -> None:
         self.keep_on()

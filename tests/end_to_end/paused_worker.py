@@ -2,7 +2,8 @@
 
 Run as `python -m tests.end_to_end.paused_worker STATE`, with the farm in $NOMMERCTL_STATE_DIR. It is the product's own
 worker; only its storage, or its nommer, waits where it is told to: it says so on standard output, and goes on when a
-line comes on standard input. In UPLOADING it waits just before the output is moved into place.
+line comes on standard input. In UPLOADING it waits before its lease is checked for the last time; in PERMITTED, which
+is no state but the moment after that, before the output is moved into place.
 """
 
 import os
@@ -15,7 +16,6 @@ from pathlib import Path
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.domain.job import Media, Progress
-from nommerctl.domain.states import JobState
 from nommerctl.ports import Encoded, Output, Watch, Work
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports
@@ -33,28 +33,39 @@ def wait_to_be_told() -> None:
 class PausedOutput:
     output: Output
     path: Path
+    permitted: bool
 
     def place(self, permit: Callable[[], None]) -> None:
-        wait_to_be_told()
-        self.output.place(permit)
+        def permit_and_wait() -> None:
+            permit()
+            wait_to_be_told()
+
+        if self.permitted:
+            self.output.place(permit_and_wait)
+        else:
+            wait_to_be_told()
+            self.output.place(permit)
 
     def discard(self) -> None:
         self.output.discard()
 
 
 class PausedFiles(FileStorage):
-    def __init__(self, state: JobState) -> None:
+    def __init__(self, state: str) -> None:
         self._state = state
 
     def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
-        if self._state is JobState.DOWNLOADING:
+        if self._state == "DOWNLOADING":
             wait_to_be_told()
         return super().fetch(source, folder, keep_on)
 
     @contextmanager
-    def output(self, dest: str, tag: str) -> Iterator[Output]:  # type: ignore[override] # an Output is all it promises
-        with super().output(dest, tag) as output:
-            yield PausedOutput(output, output.path) if self._state is JobState.UPLOADING else output
+    def output(  # type: ignore[override] # an Output is all it promises
+        self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
+    ) -> Iterator[Output]:
+        with super().output(dest, tag, leave_word) as output:
+            placing = self._state in {"UPLOADING", "PERMITTED"}
+            yield PausedOutput(output, output.path, self._state == "PERMITTED") if placing else output
 
 
 class PausedNommer:
@@ -66,14 +77,14 @@ class PausedNommer:
 
 
 def main() -> None:
-    state = JobState(sys.argv[1])
+    state = sys.argv[1]
     farm = Farm(load(Invocation()))
     farm.prepare()
     home = NodeHome(farm.workers / NODE)
     home.occupy(farm.clock())
     home.sign(os.getpid())
     ports = replace(worker_ports(farm, NODE), storage=PausedFiles(state))
-    if state is JobState.ENCODING:
+    if state == "ENCODING":
         ports = replace(ports, nommers={"ffmpeg": PausedNommer()})
     identity = Identity(node=NODE, folder=home.folder, host="here", pid=os.getpid(), started=farm.clock())
     Worker(identity, ports=ports, settings=farm.settings.worker, slots=1, once=True).run()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from nommerctl.adapters.local.files import FileOutput, FileStorage
 from nommerctl.domain.job import Media, Progress
@@ -137,8 +138,10 @@ def test_the_lease_is_checked_between_the_last_state_and_the_move_into_place(ben
 
     class LateStorage(FileStorage):
         @contextmanager
-        def output(self, dest: str, tag: str) -> Iterator[FileOutput]:
-            with super().output(dest, tag) as output:
+        def output(
+            self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
+        ) -> Iterator[FileOutput]:
+            with super().output(dest, tag, leave_word) as output:
                 yield LateOutput(output)
 
     class LateOutput(FileOutput):

@@ -6,8 +6,8 @@ any instant and after any crash. A destination that is a symbolic link is itself
 """
 
 import errno
-import fcntl
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -69,15 +69,24 @@ class FileStorage:
             return False
 
     @contextmanager
-    def output(self, dest: str, tag: str) -> Iterator["FileOutput"]:
-        """Open a file beside `dest` to write to; TransferError if that cannot be.
+    def output(
+        self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
+    ) -> Iterator["FileOutput"]:
+        """Open a file beside `dest` to write to, once word was left of it; TransferError if that cannot be.
 
-        `tag` is `<job>-<attempt>`: what dead attempts of this job left is removed first. Who still writes holds a lock.
+        `tag` is `JOB-TURN`, or more after another hyphen. What earlier turns of the job left is removed, whether they
+        are dead or not: the job is no longer theirs, and one that was stopped between the last look at its lease and
+        the move of its file to the destination must find no file to move. Later turns are left alone, for this may be
+        the one that was stopped. (A turn is what others call a fencing token:
+        https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html)
         """
         path = Path(dest)
-        _remove_leftovers(path.parent, f".nommerctl-{tag.rpartition('-')[0]}-")
+        job, turn = tag.split("-")[:2]
+        _remove_earlier(path.parent, job, int(turn))
+        unfinished = path.parent / f".nommerctl-{tag}.part"
+        leave_word(unfinished)
         try:
-            output = FileOutput(path.parent / f".nommerctl-{tag}.part", path)
+            output = FileOutput(unfinished, path)
         except OSError as error:
             raise TransferError(_unwritable(dest, error)) from error
         try:
@@ -92,10 +101,11 @@ class FileOutput:
     def __init__(self, path: Path, dest: Path) -> None:
         self.path = path
         self._dest = dest
-        self._file: int | None = os.open(path, _CREATE, 0o666)
-        with suppress(OSError):  # some file systems have no locks; nobody else writes to this name anyway
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._mode = stat.S_IMODE(os.fstat(self._file).st_mode)  # what the umask, or the folder's ACL, makes of 0666
+        file = os.open(path, _CREATE, 0o666)
+        try:
+            self._mode = stat.S_IMODE(os.fstat(file).st_mode)  # what the umask, or the folder's ACL, makes of 0666
+        finally:
+            os.close(file)
 
     def place(self, permit: Callable[[], None]) -> None:
         """Sync the file, call `permit`, move the file over the destination, sync the folder.
@@ -117,9 +127,6 @@ class FileOutput:
         """Remove what was written. What cannot be removed is left to the next attempt."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
 
     def _make_last(self) -> None:
         try:
@@ -199,24 +206,15 @@ def _is_of_another_user(path: Path) -> bool:
     return bool(folder.st_mode & stat.S_ISVTX) and os.geteuid() not in owners
 
 
-def _remove_leftovers(folder: Path, prefix: str) -> None:
+def _remove_earlier(folder: Path, job: str, turn: int) -> None:
     """Remove what can be removed: if the folder is unusable, making a file in it says so better."""
+    unfinished = re.compile(rf"\.nommerctl-{re.escape(job)}-([0-9]+)(-.*)?\.part")
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(prefix) and entry.name.endswith(".part") and not _being_written(entry.path):
-                Path(entry.path).unlink(missing_ok=True)
-
-
-def _being_written(path: str) -> bool:
-    """Whether somebody holds the lock of an unfinished output."""
-    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return isinstance(error, BlockingIOError)  # else there are no locks here, and it is as good as left
-    finally:
-        os.close(file)
-    return False
+            found = unfinished.fullmatch(entry.name)
+            if found and int(found[1]) < turn:
+                with suppress(OSError):
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

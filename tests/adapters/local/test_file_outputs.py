@@ -138,13 +138,48 @@ def test_a_worker_whose_output_was_removed_places_nothing(tmp_path: Path) -> Non
     assert not dest.exists()
 
 
-def test_what_another_attempt_still_writes_is_not_swept_away(tmp_path: Path) -> None:
+def test_an_attempt_takes_away_what_earlier_ones_still_write(tmp_path: Path) -> None:
     dest = tmp_path / "a.mp4"
-    with STORAGE.output(str(dest), "job-2") as presumed_dead:
+    with STORAGE.output(str(dest), "job-9-lease") as presumed_dead:
         encode(presumed_dead, b"of the first worker")
-        with STORAGE.output(str(dest), "job-3"):
-            assert presumed_dead.path.read_bytes() == b"of the first worker"
+        with STORAGE.output(str(dest), "job-10-lease"):
+            assert leftovers(tmp_path) == [".nommerctl-job-10-lease.part"]
     assert leftovers(tmp_path) == []
+
+
+def test_an_attempt_that_comes_late_leaves_alone_what_its_successor_writes(tmp_path: Path) -> None:
+    dest = tmp_path / "a.mp4"
+    with STORAGE.output(str(dest), "job-10-lease") as successor:
+        encode(successor)
+        with STORAGE.output(str(dest), "job-9-lease"):
+            pass
+        successor.place(permit)
+    assert dest.read_bytes() == b"encoded"
+
+
+def test_a_successor_stops_even_what_has_been_permitted(tmp_path: Path) -> None:
+    # given an attempt that is stopped when it was permitted to move its output, and has not done so
+    dest = tmp_path / "a.mp4"
+
+    def be_succeeded() -> None:
+        with STORAGE.output(str(dest), "job-2") as successor:
+            encode(successor, b"of the successor")
+            successor.place(permit)
+
+    with STORAGE.output(str(dest), "job-1") as output:
+        encode(output)
+        # when it goes on after a successor has done its work
+        with pytest.raises(TransferError):
+            output.place(be_succeeded)
+    # then
+    assert dest.read_bytes() == b"of the successor"
+    assert names(tmp_path) == ["a.mp4"]
+
+
+def test_word_of_an_output_is_left_before_it_is_there(tmp_path: Path) -> None:
+    found: list[tuple[Path, bool]] = []
+    with STORAGE.output(str(tmp_path / "a.mp4"), "job-1", lambda path: found.append((path, path.exists()))) as output:
+        assert found == [(output.path, False)]
 
 
 def test_what_another_job_writes_to_the_same_folder_is_left_alone(tmp_path: Path) -> None:
