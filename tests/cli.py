@@ -121,7 +121,7 @@ def paused_worker(cli: Cli, state: str) -> Iterator[subprocess.Popen[bytes]]:
             worker.kill()
 
 
-def stop(worker: subprocess.Popen[bytes], cli: Cli) -> None:
+def stop(worker: subprocess.Popen[bytes] | subprocess.Popen[str], cli: Cli) -> None:
     """Stop a process by SIGSTOP, but not while it holds the lock of the store: nobody could write until it goes on."""
     while True:
         worker.send_signal(signal.SIGSTOP)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from nommerctl.errors import OutputError
+from nommerctl.errors import OutputError, TerminatedPassError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -78,6 +78,9 @@ def _write(write: "Callable[[], object]") -> None:
     except OSError as error:
         _silence(sys.stdout)
         raise unwritten(error) from error
+    except (KeyboardInterrupt, TerminatedPassError):  # else the interpreter would go on with it when it ends
+        _silence(sys.stdout)
+        raise
 
 
 def unwritten(error: OSError) -> OutputError:

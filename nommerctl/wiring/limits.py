@@ -12,16 +12,21 @@ from nommerctl.errors import InterruptedPassError, NommerctlError, TerminatedPas
 OVERTIME = 5.0
 """Seconds past its limit after which a pass that hangs in the midst of an effect is broken off."""
 
+SIGNAL_OVERTIME = 3.0
+"""Seconds after a signal for the same."""
+
 
 class Limits:
     """The time limit of a pass and the signals that end it, heeded between two effects."""
 
-    def __init__(self, seconds: float, *, overtime: float = OVERTIME) -> None:
+    def __init__(self, seconds: float, *, overtime: float = OVERTIME, signal_overtime: float = SIGNAL_OVERTIME) -> None:
         self.seconds = seconds
         self._overtime = overtime
+        self._signal_overtime = signal_overtime
         self._deadline = time.monotonic() + seconds
         self._signal: int | None = None
         self._seen_to = False
+        self._over = False
 
     def heed(self) -> None:
         """Raise what ends the pass, or return."""
@@ -33,12 +38,7 @@ class Limits:
 
     def interruption(self) -> NommerctlError | None:
         """Return the error for a signal that came, None if none did; whoever asks has to see to it."""
-        if self._signal is None:
-            return None
-        self._seen_to = True
-        if self._signal == signal.SIGINT:
-            return InterruptedPassError("interrupted between two effects: what was done stands")
-        return TerminatedPassError("terminated between two effects: what was done stands")
+        return self._interruption("between two effects")
 
     def half_over(self) -> bool:
         """Whether half of the time is gone: then a pass should take in no more, and work at what it has."""
@@ -53,15 +53,16 @@ class Limits:
         before = {
             sign: signal.signal(sign, handler)
             for sign, handler in (
+                (signal.SIGALRM, self._break_off),
                 (signal.SIGINT, self._note),
                 (signal.SIGTERM, self._note),
-                (signal.SIGALRM, self._break_off),
             )
         }
         alarm_before, _ = signal.setitimer(signal.ITIMER_REAL, self.seconds + self._overtime, self._overtime)
         try:
             yield
         finally:
+            self._over = True
             signal.setitimer(signal.ITIMER_REAL, alarm_before)
             for sign, handler in before.items():
                 signal.signal(sign, handler)
@@ -70,9 +71,20 @@ class Limits:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signal = number
+        if not self._over:
+            signal.setitimer(signal.ITIMER_REAL, self._signal_overtime, self._signal_overtime)
 
     def _break_off(self, _number: int, _frame: FrameType | None) -> None:
-        raise TimeLimitError(self._overrun())
+        if not self._over:
+            raise self._interruption("in the midst of one effect") or TimeLimitError(self._overrun())
+
+    def _interruption(self, where: str) -> NommerctlError | None:
+        if self._signal is None:
+            return None
+        self._seen_to = True
+        if self._signal == signal.SIGINT:
+            return InterruptedPassError(f"interrupted {where}: what was done stands")
+        return TerminatedPassError(f"terminated {where}: what was done stands")
 
     def _overrun(self) -> str:
         return f"the time limit of {self.seconds:g} s is over: what was done stands, the next run goes on"

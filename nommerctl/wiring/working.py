@@ -43,18 +43,26 @@ def run_worker(
         home.sign(process.pid())
     else:
         home.inherit(lock)
-    flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
-    given = {name: value for name, value in flags.items() if value is not None}
-    settings = structs.replace(farm.settings.worker, **given)
-    worker = Worker(
-        Identity(node=home.node, folder=home.folder, host=process.host(), pid=process.pid(), started=started),
-        ports=worker_ports(farm, home.node),
-        settings=settings,
-        slots=slots or settings.slots,
-        once=once,
-        keep_nodes=0 if lock is None else farm.settings.scale.min_nodes,
-    )
+    try:
+        flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
+        given = {name: value for name, value in flags.items() if value is not None}
+        settings = structs.replace(farm.settings.worker, **given)
+        worker = Worker(
+            Identity(node=home.node, folder=home.folder, host=process.host(), pid=process.pid(), started=started),
+            ports=worker_ports(farm, home.node),
+            settings=settings,
+            slots=slots or settings.slots,
+            once=once,
+            keep_nodes=0 if lock is None else farm.settings.scale.min_nodes,
+        )
+        return _worked(farm, worker)
+    finally:
+        home.clear()
+        home.let_go()
 
+
+def _worked(farm: Farm, worker: Worker) -> ExitCode:
+    """Let it work until its end, of which signals tell it."""
     told = ExitCode.DONE
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -64,9 +72,8 @@ def run_worker(
 
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(sign, stop)
-    worker.run()
-    home.clear()
-    home.let_go()
+    with farm.heeding(worker.heed):
+        worker.run()
     return told
 
 

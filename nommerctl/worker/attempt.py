@@ -26,6 +26,7 @@ from nommerctl.errors import (
     UsageError,
 )
 from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Queue, Storage, Together, Work
+from nommerctl.worker.notice import Notice
 
 RETRY_PAUSE = 0.5
 """Seconds between two tries to reach a store that does not answer."""
@@ -76,11 +77,19 @@ class HandBackError(Exception):
 class Attempt:
     """Runs one claimed job to its end; a Watch for the nommer, and the thing that the worker's beat renews.
 
-    Every write is conditional on the lease of the claim (I3). `folder` is the job's own, and removed at the end.
+    Every write is conditional on the lease of the claim (I3). `folder` is the job's own, and removed at the end. When
+    the worker is given `notice`, the job is handed back.
     """
 
     def __init__(
-        self, job: EncodingJob, message: Message, *, ports: WorkerPorts, settings: WorkerSettings, folder: Path
+        self,
+        job: EncodingJob,
+        message: Message,
+        *,
+        ports: WorkerPorts,
+        settings: WorkerSettings,
+        folder: Path,
+        notice: Notice,
     ) -> None:
         if job.lease is None:
             msg = f"job {job.id} was not claimed"
@@ -93,9 +102,9 @@ class Attempt:
         self._ports = ports
         self._settings = settings
         self._folder = folder
+        self._notice = notice
         self._progress: Progress | None = None
         self._lost = threading.Event()
-        self._stop_reason: str | None = None
         self.over = threading.Event()
 
     # --- what the worker's main loop calls ---
@@ -115,10 +124,6 @@ class Attempt:
         except AWAY as error:
             self._ports.log(f"{short_id(self.job_id)} heartbeat not written: {error}")
 
-    def stop(self, reason: str) -> None:
-        """Have the job handed back, soon."""
-        self._stop_reason = reason
-
     # --- what the nommer and the storage call ---
 
     def report(self, progress: Progress) -> None:
@@ -130,8 +135,8 @@ class Attempt:
         if self._lost.is_set():
             msg = f"job {self.job_id} is no longer held by this worker"
             raise LeaseLostError(msg)
-        if self._stop_reason is not None:
-            raise HandBackError(self._stop_reason)
+        if self._notice.reason is not None:
+            raise HandBackError(self._notice.reason)
 
     # --- the attempt itself ---
 

@@ -19,6 +19,7 @@ from nommerctl.domain.times import Instant, micros, seconds_between
 from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.ports import Message
 from nommerctl.worker.attempt import Attempt, WorkerPorts
+from nommerctl.worker.notice import Notice
 
 POLL = 0.25
 """Seconds between two looks at the queue, and at whether the worker was told to end."""
@@ -68,12 +69,16 @@ class Worker:
         self._keep_nodes = keep_nodes
         self._active: dict[str, tuple[Attempt, threading.Thread]] = {}
         self._wake = threading.Event()
-        self._stop_reason: str | None = None
+        self._notice = Notice()
         self._taken = 0
 
     def stop(self, reason: str) -> None:
         """Have all jobs handed back and the loop end. May be called from a signal handler: it takes no lock."""
-        self._stop_reason = reason
+        self._notice.give(reason)
+
+    def heed(self) -> None:
+        """TryAgainError when the worker has to go and cannot wait for anything: to be called by all that waits."""
+        self._notice.heed()
 
     def run(self) -> int:
         """Work; return how many jobs were begun."""
@@ -81,7 +86,7 @@ class Worker:
         self._beat()
         next_beat = time.monotonic() + self._settings.heartbeat
         idle_since = time.monotonic()
-        while self._stop_reason is None:
+        while self._notice.reason is None:
             if time.monotonic() >= next_beat:  # first: a machine that slept has to learn what it lost meanwhile
                 self._beat()
                 next_beat = time.monotonic() + self._settings.heartbeat
@@ -149,6 +154,9 @@ class Worker:
     def _claim(self, message: Message) -> FollowUp:
         """Claim the job of a message, or do with the message what its job's state asks for."""
         log = self._ports.log
+        if self._notice.reason is not None:
+            self._ports.new_jobs.extend([message], 0)
+            return _nothing
         if not is_job_id(message.body):
             self._ports.new_jobs.delete([message])
             return partial(log, "a message that names no job was deleted")
@@ -189,6 +197,7 @@ class Worker:
             ports=self._ports,
             settings=self._settings,
             folder=self._identity.folder / lease_id,
+            notice=self._notice,
         )
         thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{short_id(job.id)}", daemon=True)
         self._active[lease_id] = (attempt, thread)
@@ -212,6 +221,8 @@ class Worker:
         """One rhythm for all: the leases, visibilities and progress of the jobs, and the node's own heartbeat."""
         for attempt, _ in self._active.values():
             attempt.beat()
+            if self._notice.reason is not None:
+                return
         heartbeat = Heartbeat(
             node=self._identity.node,
             started=self._identity.started,
@@ -228,14 +239,14 @@ class Worker:
             self._ports.log(f"heartbeat not written: {error}")
 
     def _leave(self) -> None:
-        """Hand back what is in hand, wait for it, and take leave of the ledger."""
-        for attempt, _ in self._active.values():
-            attempt.stop(self._stop_reason or "the worker ends")
-        for _, thread in self._active.values():
-            thread.join()
+        """Wait until what is in hand has been handed back, as far as there is time, and take leave of the ledger."""
+        for attempt, thread in self._active.values():
+            thread.join(self._notice.left)
+            if thread.is_alive():
+                self._ports.log(f"{short_id(attempt.job_id)} left to its lease: it cannot be handed back in time")
         self._active.clear()
         try:
             self._ports.ledger.forget(self._identity.node)
         except AWAY as error:
             self._ports.log(f"leave not taken: {error}")
-        self._ports.log(f"worker {self._identity.node} ends: {self._stop_reason or 'no work'}")
+        self._ports.log(f"worker {self._identity.node} ends: {self._notice.reason or 'no work'}")

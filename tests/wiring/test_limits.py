@@ -35,6 +35,18 @@ def test_a_signal_is_heeded_between_effects_not_in_their_midst(sign: signal.Sign
             limits.heed()
 
 
+@pytest.mark.parametrize(
+    ("sign", "kind"), [(signal.SIGINT, InterruptedPassError), (signal.SIGTERM, TerminatedPassError)]
+)
+def test_an_effect_that_hangs_after_a_signal_is_broken_off(sign: signal.Signals, kind: type[Exception]) -> None:
+    def hang() -> None:
+        os.kill(os.getpid(), sign)
+        time.sleep(20)
+
+    with pytest.raises(kind, match="in the midst of one effect"), Limits(60, signal_overtime=0.1).in_force():
+        hang()
+
+
 def test_afterwards_signals_and_alarm_are_as_they_were() -> None:
     before = (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGALRM))
     with Limits(60).in_force():

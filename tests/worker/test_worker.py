@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.domain.fleet import Heartbeat
+from nommerctl.domain.fleet import Depth, Heartbeat
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.ports import Message
@@ -43,6 +43,21 @@ def test_told_to_stop_it_hands_the_job_back_with_an_interruption(
     assert job.details == "the worker was told to end (SIGTERM)"
     assert bench.new_jobs.depth().visible == 1
     assert bench.ledger.heartbeats() == {}
+
+
+def test_told_to_stop_while_it_receives_it_claims_nothing_and_gives_the_messages_back(bench: Bench) -> None:
+    class LateQueue(FakeQueue):
+        def receive(self, limit: int, visibility: float) -> list[Message]:
+            received = super().receive(limit, visibility)
+            worker.stop("the worker was told to end (SIGTERM)")
+            return received
+
+    bench.new_jobs = LateQueue(bench.clock)
+    bench.submit(1, 2)
+    worker = bench.worker(slots=2)
+    assert worker.run() == 0
+    assert [job.attempt for job in bench.store.jobs.values()] == [0, 0]
+    assert bench.new_jobs.depth() == Depth(visible=2)
 
 
 @pytest.mark.parametrize("body", ["", "no id", job_id(9)])
