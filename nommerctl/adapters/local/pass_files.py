@@ -72,8 +72,8 @@ class PassRecords:
         return records
 
     def write(self, record: PassRecord) -> None:
-        """Replace the record of a pass, in one step."""
-        temporary = self._folder / f"{record.name}.{os.getpid()}.new"
+        """Replace the record of a pass, in one step; to be called with its lock held."""
+        temporary = self._folder / f"{record.name}.new"  # what a killed run left of one, this run replaces
         try:
             temporary.write_bytes(msgspec.json.encode(record))
             temporary.replace(self._folder / f"{record.name}.json")

@@ -59,6 +59,23 @@ def test_records_are_kept_by_name_and_a_damaged_one_is_as_good_as_none(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["refresh.json", "scale.json"]
 
 
+KILLED_WHILE_IT_WRITES = """
+import os, signal, sys
+from pathlib import Path
+from nommerctl.adapters.local.pass_files import PassRecords
+from nommerctl.domain.schedule import PassRecord
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+PassRecords(Path(sys.argv[1])).write(PassRecord(name="scale", started=1))
+"""
+
+
+def test_what_a_killed_run_left_of_its_record_is_gone_after_the_next_run(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_WRITES, tmp_path], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    PassRecords(tmp_path).write(PassRecord(name="scale", started=2))
+    assert [path.name for path in tmp_path.iterdir()] == ["scale.json"]
+
+
 def test_a_worker_begins_a_new_log_when_the_old_one_is_large(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom nommerctl.adapters.local.worker_log import rotate\n"
