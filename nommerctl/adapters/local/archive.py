@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -17,13 +18,26 @@ class JsonlArchive:
         self._path = path
 
     def append(self, jobs: Sequence[EncodingJob]) -> None:
-        """Write the records and wait until the disk has them."""
+        """Write the records and wait until the disk has them.
+
+        Somebody who was killed, or whose disk was full, may have left half a line: it gets its end, so that it spoils
+        no record but its own, which stands further on again.
+        """
         text = b"".join(msgspec.json.encode(job) + b"\n" for job in jobs)
         try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                if _ends_within_a_line(file):
+                    file.write(b"\n")
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise translated(error, f"upkeep.archive '{self._path}' cannot be written") from error
+
+
+def _ends_within_a_line(file: BinaryIO) -> bool:
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"

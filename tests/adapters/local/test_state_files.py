@@ -120,6 +120,18 @@ def test_the_archive_has_a_line_for_each_job_and_is_its_owners_alone(tmp_path: P
     assert (tmp_path / "jobs.jsonl").stat().st_mode & 0o777 == 0o600
 
 
+def test_half_a_line_that_a_killed_prune_left_in_the_archive_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.jsonl"
+    archive = JsonlArchive(path)
+    archive.append([make_job(1), make_job(2)])
+    os.truncate(path, path.stat().st_size - 20)
+    archive.append([make_job(2), make_job(3)])
+    first, half, *others = path.read_text().splitlines()
+    assert [json.loads(line)["id"] for line in (first, *others)] == [job_id(1), job_id(2), job_id(3)]
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(half)
+
+
 def test_an_archive_that_cannot_be_written_says_which_setting_names_it(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match=r"upkeep\.archive .*: there is no such file"):
         JsonlArchive(tmp_path / "no" / "jobs.jsonl").append([make_job(1)])
