@@ -4,6 +4,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -16,24 +17,25 @@ from nommerctl.domain import moves
 from nommerctl.domain.job import JobId, Lease
 from nommerctl.domain.limits import AttemptLimits
 from nommerctl.domain.times import Instant, micros
-from nommerctl.errors import IllegalMoveError
+from nommerctl.errors import IllegalMoveError, LeaseLostError
 from nommerctl.ports import Message
 from tests.builders import job_id
 from tests.fakes.clock import START
 
 PROCESSES = 8
 TRANSITIONS = 50
+RACES = 100
 
 T = TypeVar("T")
 
 _starting_line: Barrier
 
 
-def run_at_once(task: Callable[[Path, str], T], farm: Path) -> list[T]:
-    """Run a task of this module in eight processes that begin together; return what each of them returned."""
+def run_at_once(task: Callable[[Path, str], T], farm: Path, processes: int = PROCESSES) -> list[T]:
+    """Run a task of this module in processes that begin together; return what each of them returned."""
     context = get_context("spawn")
-    with context.Pool(PROCESSES, initializer=_take_place, initargs=(context.Barrier(PROCESSES),)) as pool:
-        runners = [(task, farm, f"node-{number}") for number in range(PROCESSES)]
+    with context.Pool(processes, initializer=_take_place, initargs=(context.Barrier(processes),)) as pool:
+        runners = [(task, farm, f"node-{number}") for number in range(processes)]
         results = pool.starmap(_run, runners, chunksize=1)
         pool.close()
         pool.join()
@@ -69,6 +71,26 @@ def claim_until_empty(farm: Path, name: str) -> list[JobId]:
                 won.append(_claim(store, message, name))
             except IllegalMoveError:
                 queue.delete([message])
+    database.close()
+    return won
+
+
+def race_for_each(farm: Path, name: str) -> list[JobId]:
+    """Claim one job after the other at the same moment as everybody else; return the ids that this process won.
+
+    Who has lost may write no more.
+    """
+    database = Database(farm)
+    store = SqliteJobStore(database)
+    won = []
+    for number in range(RACES):
+        _starting_line.wait(timeout=60)
+        try:
+            won.append(_claim(store, Message(body=job_id(number), receipt=name), name))
+        except IllegalMoveError:
+            with suppress(LeaseLostError):
+                store.transition(job_id(number), lambda job: moves.renewed(job, lease_id=name, until=0, progress=None))
+                won.append("a renewal without a lease")
     database.close()
     return won
 

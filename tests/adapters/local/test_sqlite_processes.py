@@ -39,6 +39,20 @@ def test_i3_of_eight_processes_one_claims_each_job(farm: Path) -> None:
         assert queue.depth() == Depth(in_flight=JOBS)
 
 
+def test_i3_of_two_processes_that_race_for_a_job_one_gets_it_and_the_other_may_not_write(farm: Path) -> None:
+    with closing(Database(farm)) as database:
+        store = SqliteJobStore(database)
+        store.submit([make_job(number) for number in range(farm_crowd.RACES)])
+
+        won = farm_crowd.run_at_once(farm_crowd.race_for_each, farm, processes=2)
+
+        assert sorted(identity for ids in won for identity in ids) == [job_id(n) for n in range(farm_crowd.RACES)]
+        claimed = {job.id: job for job in store.in_state(JobState.DOWNLOADING)}
+        assert {job.id: (job.attempt, job.node, job.version) for job in claimed.values()} == {
+            identity: (1, f"node-{number}", 2) for number, ids in enumerate(won) for identity in ids
+        }
+
+
 def test_transitions_of_eight_processes_all_count(farm: Path) -> None:
     with closing(Database(farm)) as database:
         store = SqliteJobStore(database)
