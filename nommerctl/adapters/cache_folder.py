@@ -50,11 +50,16 @@ def make_private(folder: Path) -> None:
     A symbolic link in its place is not followed: PermissionDeniedError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_link(folder)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def refuse_link(folder: Path) -> None:
+    """PermissionDeniedError if a symbolic link stands where the folder should be."""
     if folder.is_symlink():
         msg = f"the job cache {folder} is a symbolic link, which is not followed: remove it"
         raise PermissionDeniedError(msg)
-    if folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
 
 
 def set_aside(folder: Path) -> Path:

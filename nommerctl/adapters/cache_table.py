@@ -16,7 +16,7 @@ whoever reads several entries finds as many as the head says, or the cache is da
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -192,13 +192,26 @@ def _check_count(found: int, expected: int) -> None:
         raise CacheDamagedError(what)
 
 
+def each_job(connection: sqlite3.Connection) -> Iterator[EncodingJob]:
+    """The cached jobs one by one, in no order: for whoever looks at all of them and cannot hold them."""
+    found: Counter[JobState] = Counter()
+    for each in map(_job, connection.execute(_ALL)):
+        found[each.state] += 1
+        yield each
+    _check_counts(connection, found)
+
+
 def states(connection: sqlite3.Connection) -> dict[JobId, JobState]:
     """The state of every cached job, by its tag."""
     found = dict(connection.execute("SELECT key, tag FROM Cache WHERE tag IS NOT NULL").fetchall())
-    if Counter(found.values()) != {state: count for state, count in counts(connection).items() if count}:
+    _check_counts(connection, Counter(found.values()))
+    return {job_id: JobState(tag) for job_id, tag in found.items()}
+
+
+def _check_counts(connection: sqlite3.Connection, found: Counter[JobState]) -> None:
+    if found != {state: count for state, count in counts(connection).items() if count}:
         what = "its entries are not those that its head counts"
         raise CacheDamagedError(what)
-    return {job_id: JobState(tag) for job_id, tag in found.items()}
 
 
 def known(connection: sqlite3.Connection, ids: Sequence[JobId] | None = None) -> dict[JobId, Known]:

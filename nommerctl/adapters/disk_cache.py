@@ -223,7 +223,12 @@ def _check(folder: Path, timeout: float) -> None:
         if cache_table.is_empty(connection):
             return
         cache_table.check_mark(connection)
-        settings = dict(connection.execute("SELECT key, value FROM Settings").fetchall())
+        check_settings(connection)
+
+
+def check_settings(connection: sqlite3.Connection) -> None:
+    """CacheDamagedError unless the settings in the database are SETTINGS, and its counters are numbers."""
+    settings = dict(connection.execute("SELECT key, value FROM Settings").fetchall())
     counted = [settings.pop(key, None) for key in _METADATA]
     if settings != SETTINGS or any(type(count) is not int for count in counted):
         what = "its settings are not ours"
