@@ -78,7 +78,7 @@ def build() -> typer.Typer:
     _add(app, JOBS, jobs.submit, jobs.retry, jobs.cancel)
     app.command("list", rich_help_panel=INSPECT)(inspect.list_jobs)
     _add(app, INSPECT, inspect.show, inspect.nodes, inspect.why)
-    app.command(rich_help_panel=SETUP)(setup.demo)
+    _add(app, SETUP, setup.demo, setup.doctor)
     config = _group("Write, check and show the settings.")
     config.command("generate")(setup.config_generate)
     config.command("validate")(setup.config_validate)

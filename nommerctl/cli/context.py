@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from nommerctl.wiring.terminal import Terminal
 
 
-def open_farm(ctx: typer.Context) -> "Farm":
-    """Return the farm, and say on stderr which of its passes are overdue."""
+def open_farm(ctx: typer.Context, *, tell_overdue: bool = True) -> "Farm":
+    """Return the farm, and say on stderr which of its passes are overdue, unless the command itself tells that."""
     from nommerctl.wiring.farm import Farm, load
 
     farm = Farm(load(invocation(ctx)))
     ctx.call_on_close(farm.close)
-    for sentence in farm.overdue():
+    for sentence in farm.overdue() if tell_overdue else []:
         narrate(f"nommerctl: {sentence}")
     return farm
 

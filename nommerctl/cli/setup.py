@@ -1,11 +1,11 @@
-"""Setting up: a demonstration, the settings, the lines of a crontab."""
+"""Setting up: a demonstration, a checkup, the settings, the lines of a crontab."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nommerctl.cli.context import emit, open_farm, terminal
+from nommerctl.cli.context import complain, emit, open_farm, terminal
 from nommerctl.cli.options import Json
 from nommerctl.errors import UsageError
 
@@ -18,6 +18,29 @@ def demo(ctx: typer.Context, json: Json = False) -> None:
     from nommerctl.cli.demo import run_demo
 
     run_demo(ctx, json=json)
+
+
+def doctor(ctx: typer.Context, json: Json = False) -> None:
+    """Check this machine and the farm, and say what to do.
+
+    Encodes a second of film with every preset, and examines state folder, disk room, store, queue, cache, clock, and
+    whether cron or a timer makes the passes. It changes nothing. Exits with 3 if a check failed; a warning is none.
+    """
+    from nommerctl.render.checkup import checkup_json, checkup_text, checkup_tsv
+    from nommerctl.render.errors import error_line
+    from nommerctl.wiring.checkup import examine
+
+    where = terminal()
+    checkup = examine(open_farm(ctx, tell_overdue=False), attended=where.attended)
+    if json:
+        emit(checkup_json(checkup))
+    elif where.is_terminal:
+        emit(checkup_text(checkup, width=where.width, color=where.color))
+    else:
+        emit(checkup_tsv(checkup))
+    if checkup.ended_by is not None:
+        complain(error_line(checkup.ended_by))
+    raise typer.Exit(checkup.code)
 
 
 def schedule(

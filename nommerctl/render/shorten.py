@@ -10,7 +10,7 @@ def cells(text: str) -> int:
     return cell_len(text)
 
 
-def _pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
     """The text as characters that people see: what takes no cell of its own stays with what it follows."""
     pieces: list[str] = []
     for character in text:
@@ -24,7 +24,7 @@ def _pieces(text: str) -> list[str]:
 def _head(text: str, width: int) -> str:
     """As much of the beginning as fits."""
     kept = ""
-    for piece in _pieces(text):
+    for piece in pieces(text):
         if cells(kept + piece) > width:
             break
         kept += piece
@@ -34,7 +34,7 @@ def _head(text: str, width: int) -> str:
 def _tail(text: str, width: int) -> str:
     """As much of the end as fits."""
     kept = ""
-    for piece in reversed(_pieces(text)):
+    for piece in reversed(pieces(text)):
         if cells(piece + kept) > width:
             break
         kept = piece + kept

@@ -83,3 +83,8 @@ def search_path() -> str:
     """Return where to look for an ffmpeg of the system: PATH, then the usual places, under cron as by hand."""
     own = environment().get("PATH")
     return f"{own}:{USUAL_PLACES}" if own else USUAL_PLACES
+
+
+def cron_search_path() -> str:
+    """Return the same under cron, whose PATH is bare."""
+    return f"/usr/bin:/bin:{USUAL_PLACES}"
