@@ -76,6 +76,7 @@ def build() -> typer.Typer:
     app.callback()(_before_any_verb)
     _add(app, PASSES, passes.refresh, passes.scale, passes.abandon, passes.prune, passes.run, passes.worker)
     _add(app, JOBS, jobs.submit, jobs.retry, jobs.cancel)
+    _add(app, INSPECT, inspect.status)
     app.command("list", rich_help_panel=INSPECT)(inspect.list_jobs)
     _add(app, INSPECT, inspect.show, inspect.nodes, inspect.why)
     _add(app, SETUP, setup.demo, setup.doctor)

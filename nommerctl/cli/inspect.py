@@ -25,6 +25,27 @@ SCREENFULS = 200
 """Jobs in a table, if nobody says how many: nobody reads more."""
 
 
+def status(ctx: typer.Context, json: Json = False) -> None:
+    """Show how the farm stands: jobs, nodes, queue, last decision.
+
+    Jobs by state, as the cache counts them; nodes with their slots; messages that wait; how old the cache is; what
+    scale decided last and what held it back; passes that are overdue.
+    """
+    from nommerctl.passes.status import status as farm_status
+    from nommerctl.render import status as render
+
+    farm = open_farm(ctx, tell_overdue=False)
+    now = farm.clock()
+    found, overdue = farm_status(farm.look(), farm.settings.cache, now), farm.overdue()
+    limits, where = farm.settings.scale, terminal()
+    if json:
+        emit(render.status_json(found, overdue, now=now, limits=limits))
+    elif where.is_terminal:
+        emit(render.status_text(found, overdue, now=now, limits=limits, width=where.width, color=where.color))
+    else:
+        emit(render.status_tsv(found, overdue, now=now, limits=limits))
+
+
 def list_jobs(
     ctx: typer.Context,
     state: Annotated[

@@ -39,7 +39,7 @@ def nodes_table(nodes: Sequence[Node], *, now: Instant, limits: ScaleSettings, w
     """Return a table for a terminal that is `width` cells wide, and below it what the nodes come to."""
     conditions = [node_condition(node, now=now, limits=limits) for node in nodes]
     rows = [_row(node, condition, now) for node, condition in zip(nodes, conditions, strict=True)]
-    return table(COLUMNS, rows, _counted(nodes, conditions), width=width, color=color)
+    return table(COLUMNS, rows, nodes_counted(nodes, conditions), width=width, color=color)
 
 
 def nodes_tsv(nodes: Iterable[Node], *, now: Instant, limits: ScaleSettings) -> str:
@@ -94,8 +94,8 @@ def _row(node: Node, condition: NodeCondition, now: Instant) -> Row:
     )
 
 
-def _counted(nodes: Sequence[Node], conditions: Sequence[NodeCondition]) -> str:
-    """`3 nodes: 2 running, 1 silent · 2 of 3 slots busy`; the slots are those of nodes that exist."""
+def nodes_counted(nodes: Sequence[Node], conditions: Sequence[NodeCondition]) -> str:
+    """Return `3 nodes: 2 running, 1 silent · 2 of 3 slots busy`; the slots are those of nodes that exist."""
     if not nodes:
         return "no nodes"
     counts = Counter(conditions)

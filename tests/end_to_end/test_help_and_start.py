@@ -31,7 +31,19 @@ def loaded_by(cli: Cli, *arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "--json"), ("nodes",), ("scale", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("list",),
+        ("list", "--json"),
+        ("nodes",),
+        ("status",),
+        ("status", "--json"),
+        ("scale", "--help"),
+        ("doctor", "--help"),
+    ],
+)
 def test_no_command_pays_for_what_it_does_not_use(cli: Cli, arguments: tuple[str, ...]) -> None:
     assert loaded_by(cli, *arguments).isdisjoint(HEAVY)
 
