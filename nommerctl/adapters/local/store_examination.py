@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from nommerctl.adapters.local.database import is_ours, rows
 from nommerctl.adapters.local.schema import EMPTY_SCHEMA
+from nommerctl.adapters.seal import BrokenSealError, unsealed
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage
 from nommerctl.adapters.sqlite_integrity import complaints
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
@@ -21,7 +23,7 @@ from nommerctl.errors import UnreachableError
 
 _HEED_EVERY = 500
 
-_LEDGER = (
+_LEDGER: tuple[tuple[str, str, msgspec.json.Decoder[Any]], ...] = (
     ("heartbeats", "heartbeat", msgspec.json.Decoder(Heartbeat)),
     ("launches", "order", msgspec.json.Decoder(Launch)),
     ("decisions", "decision", msgspec.json.Decoder(Decision)),
@@ -97,9 +99,9 @@ class StoreExamination:
             if number % _HEED_EVERY == 0:
                 self._heed()
             try:
-                job = _jobs.decode(body)
-            except msgspec.DecodeError as error:
-                yield f"the record of job {job_id} is none: {error}"
+                job = unsealed(body, _jobs)
+            except BrokenSealError as error:
+                yield f"the record of job {job_id} cannot be read: {error}"
                 continue
             said = (job.state.value, job.finished, bool(job.untold), job.created, job.changed, job.version)
             if job.id != job_id or not is_job_id(job.id) or tuple(columns) != said:
@@ -110,6 +112,6 @@ class StoreExamination:
         for table, noun, decoder in _LEDGER:
             for (body,) in connection.execute(f"SELECT CAST(body AS BLOB) FROM {table}"):  # noqa: S608 - from above
                 try:
-                    decoder.decode(body)
-                except msgspec.DecodeError as error:
-                    yield f"the record of one {noun} is none: {error}"
+                    unsealed(body, decoder)
+                except BrokenSealError as error:
+                    yield f"the record of one {noun} cannot be read: {error}"
