@@ -7,6 +7,11 @@ from nommerctl.domain.job import Progress
 
 _MICROSECONDS = 1_000_000
 
+_KEYS = frozenset({"fps", "out_time_ms", "out_time_us", "speed"})
+
+_LONGEST_LINE = 4096
+"""Bytes: ffmpeg's own lines are a few dozen; what does not end by then is none of them."""
+
 
 class Block(NamedTuple):
     """One report: how much of the output is done, in seconds, pictures a second, and multiples of real time."""
@@ -27,11 +32,13 @@ class ProgressReader:
 
     def feed(self, data: bytes) -> None:
         """Take what came."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[:_LONGEST_LINE]
         for line in lines:
-            key, _, value = line.decode(errors="replace").strip().partition("=")
-            self._values[key] = value.strip()
-            if key == "progress":
+            key, _, value = line[:_LONGEST_LINE].decode(errors="replace").strip().partition("=")
+            if key in _KEYS:
+                self._values[key] = value.strip()
+            elif key == "progress":
                 self._ended()
 
     def _ended(self) -> None:
