@@ -50,6 +50,9 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
         raise UsageError(msg)
     if request.notify_url is not None:
         check_notify_url(request.notify_url)
+    if "/" in request.suffix:
+        msg = f"--suffix '{shown(request.suffix)}' has a slash: it ends the name of a file in the folder of --dest"
+        raise UsageError(msg)
     # a microsecond between them keeps the order of the sources, wherever jobs are listed by age
     jobs = tuple(
         _job(request, source, now=now + number, new_id=new_id) for number, source in enumerate(request.sources)
@@ -62,7 +65,7 @@ def _job(request: Request, source: str, *, now: Instant, new_id: Callable[[], st
     source = normalised(source, request.cwd)
     dest = normalised(request.dest, request.cwd)
     if request.dest_is_folder:
-        dest = str(PurePosixPath(dest) / (file_name_stem(source) + request.suffix))
+        dest = normalised(str(PurePosixPath(dest) / (file_name_stem(source) + request.suffix)), request.cwd)
     job = EncodingJob(
         id=new_id() if request.client_id is None else client_job_id(request.farm, request.client_id),
         source=source,
