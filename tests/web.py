@@ -59,8 +59,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
-        super().__init__(("127.0.0.1", 0), Exchange)
+    def __init__(self, answers: Mapping[str, Answer], host: str) -> None:
+        super().__init__((host, 0), Exchange)
         self.answers = answers
         self.asked: list[Asked] = []
         self.ended = threading.Event()
@@ -82,12 +82,12 @@ class Web:
 
 
 @contextmanager
-def serving(answers: Mapping[str, Answer], tls: SSLContext | None = None) -> Iterator[Web]:
+def serving(answers: Mapping[str, Answer], tls: SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Web]:
     """Serve these answers by path, 404 elsewhere; over TLS if a context is given."""
-    with _Server(answers) as server:
+    with _Server(answers, host) as server:
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        origin = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
+        origin = f"{'http' if tls is None else 'https'}://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

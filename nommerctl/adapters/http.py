@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from nommerctl import __version__
+from nommerctl.adapters.networks import Network, network_of
 from nommerctl.domain.text import shown
 from nommerctl.domain.uris import check_http_url
 from nommerctl.errors import TransferError, UnansweredError, UsageError
@@ -38,18 +39,32 @@ class ConnectionBrokenError(UnansweredError):
 
 
 class Line:
-    """A connection to one server at a time, which another thread may cut whatever this one waits for."""
+    """A connection to one server at a time, which another thread may cut whatever this one waits for.
+
+    `network` is where the server is that was asked last, by the address that answered.
+    """
 
     def __init__(self) -> None:
+        self.network: Network | None = None
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._answer: BaseHTTPResponse | None = None
         self._is_cut = False
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> "BaseHTTPResponse":
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        admit: Callable[[Network], None] = lambda _: None,
+    ) -> "BaseHTTPResponse":
         """Send a request and return its answer, whatever its status, with the body still to be read, as it comes.
 
         TransferError if the URL is none for HTTP or has credentials; ConnectionBrokenError if there is no answer.
+        `admit` gets to know where the server is, and may raise, before anything is asked of it: a name may stand for
+        one address now and for another a moment later, so the one that was connected to is what counts.
         """
         from urllib3.util import parse_url
 
@@ -63,6 +78,8 @@ class Line:
             self._socket = connection.sock  # kept, because the connection forgets it when a body is read to its end
             if self._is_cut:
                 raise ConnectionAbortedError
+            self.network = network_of(connection.sock.getpeername()[0])
+            admit(self.network)
             connection.timeout = SILENCE_LIMIT
             connection.request(
                 method,

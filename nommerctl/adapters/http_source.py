@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
 from nommerctl.adapters.http import ConnectionBrokenError, Line, attended, translated
+from nommerctl.adapters.networks import Network
 from nommerctl.adapters.os_errors import reason
 from nommerctl.domain.config import StorageSettings
 from nommerctl.domain.text import shown
@@ -35,7 +36,11 @@ _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]+|\*)/(?:([0-9]{1,18})
 
 
 class HttpSource:
-    """Sources on HTTP servers. Redirects are followed, to other HTTP URLs without credentials only."""
+    """Sources on HTTP servers. Redirects are followed, to other HTTP URLs without credentials only.
+
+    Nor do they lead into a network that the first server is not in: a stranger on the internet must not have us ask
+    what only we can reach, such as the metadata service of a cloud machine.
+    """
 
     def __init__(self, settings: StorageSettings) -> None:
         self._max_bytes = settings.http_max_bytes
@@ -122,8 +127,16 @@ class HttpSource:
 def _followed(line: Line, method: str, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
     """Ask, and ask again where a redirect leads; each new URL is checked like the first."""
     target = url
+    home: Network | None = None
+
+    def admit(network: Network) -> None:
+        if home is not None and network not in {home, Network.INTERNET}:
+            msg = f"'{shown(url)}' is redirected to where it may not go: from {home} to {network}"
+            raise TransferError(msg)
+
     for _ in range(_REDIRECTS + 1):
-        answer = line.ask(method, target, headers)
+        answer = line.ask(method, target, headers, admit=admit)
+        home = line.network
         location = answer.headers.get("Location")
         if answer.status not in _MOVED or location is None:
             return answer
