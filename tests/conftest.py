@@ -1,7 +1,9 @@
 """What holds for every test: a home of its own, no settings from outside, no way to a real AWS account."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,15 @@ def clips(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(request.config, "workerinput") else base
     return Clips(shared / "clips")
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that any user can reach, as pytest's own is not."""
+    folder = Path(tempfile.mkdtemp(prefix="nommerctl-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

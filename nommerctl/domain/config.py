@@ -22,6 +22,7 @@ PositiveCount: TypeAlias = Annotated[int, Meta(ge=1)]
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+GIB = 1024**3
 
 
 class Backend(StrEnum):
@@ -155,14 +156,21 @@ class FfmpegSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
     threads: Annotated[Count, Meta(description="Threads of an encode whose options name none. 0: ffmpeg decides.")] = 0
     time_limit: Annotated[PositiveDuration, Meta(description="Longest time that one ffmpeg run may take.")] = 12 * HOUR
+    memory_limit: Annotated[
+        Count, Meta(description="Most memory that one ffmpeg run may use, in bytes (Linux). 0: no limit.")
+    ] = 8 * GIB
+    max_pixels: Annotated[
+        Count, Meta(description="Most pixels that a picture may have, of a source or an output. 0: no limit.")
+    ] = 128 * 1024**2
+    output_limit: Annotated[
+        Count, Meta(description="Largest file that one ffmpeg run may write, in bytes. 0: no limit.")
+    ] = 100 * GIB
 
 
 class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[storage]: sources that are fetched."""
 
-    http_max_bytes: Annotated[PositiveCount, Meta(description="Largest source fetched by HTTP, in bytes.")] = (
-        100 * 1024**3
-    )
+    http_max_bytes: Annotated[PositiveCount, Meta(description="Largest source fetched by HTTP, in bytes.")] = 100 * GIB
     http_time_limit: Annotated[
         PositiveDuration, Meta(description="Longest time that fetching one source may take.")
     ] = 2 * HOUR

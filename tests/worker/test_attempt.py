@@ -48,6 +48,22 @@ def test_one_beat_extends_lease_and_visibility_and_stores_the_progress(
     assert bench.ledger.heartbeats()["node-1"].jobs == (job_id(1),)
 
 
+def test_a_node_that_cannot_work_hands_the_job_back_and_says_why(bench: Bench) -> None:
+    """As when the system no longer lets ffmpeg be confined: it is not the job's fault, so it is no ERROR at once."""
+    bench.nommer.error = OSError(1, "ffmpeg cannot be confined")
+    bench.submit(1)
+
+    assert bench.worker().run() == 11  # max_interruptions, and the one that is too many
+
+    job = bench.job(1)
+    assert [entry.state.value for entry in job.history[:4]] == ["PENDING", "DOWNLOADING", "ENCODING", "PENDING"]
+    assert job.history[3].details == "this node cannot work: ffmpeg cannot be confined"
+    assert job.state is JobState.ERROR
+    assert job.details == (
+        "given up after 11 interruptions, the last one: this node cannot work: ffmpeg cannot be confined"
+    )
+
+
 def test_a_job_that_is_cancelled_is_let_go_and_nothing_is_written(bench: Bench, running: Callable[..., object]) -> None:
     bench.nommer.gate = threading.Event()
     (job,) = bench.submit(1)

@@ -9,16 +9,19 @@ from nommerctl.domain import allowed
 from nommerctl.domain.job import EncodePass
 from nommerctl.ports import Work
 from nommerctl.worker.nommers.ffmpeg.command import encode_command
+from nommerctl.worker.nommers.ffmpeg.limits import Limits
 from nommerctl.worker.nommers.ffmpeg.process import run
 from tests.clips import Clips, ffmpeg
 
 START = "/bin/ffmpeg -hide_banner -nostdin -nostats -loglevel repeat+level+info -progress pipe:1 -y"
 
 
-def command(*options: EncodePass, index: int = 0, threads: int = 0, muxer: str = "mp4") -> str:
+def command(
+    *options: EncodePass, index: int = 0, threads: int = 0, muxer: str = "mp4", limits: Limits | None = None
+) -> str:
     """The command of one pass, without the list of formats, as words between blanks."""
     work = Work(source=Path("/w/source"), output=Path("/d/.out"), folder=Path("/w"), muxer=muxer, options=options)
-    argv = encode_command(Path("/bin/ffmpeg"), work, index, threads=threads)
+    argv = encode_command(Path("/bin/ffmpeg"), work, index, threads=threads, limits=limits or Limits())
     at = argv.index("-format_whitelist")
     return " ".join(argv[:at] + argv[at + 2 :])
 
@@ -51,6 +54,14 @@ def test_the_settings_threads_hold_where_the_options_name_none() -> None:
     assert command(EncodePass(), threads=3).count("-threads 3") == 2, "for decoding and for encoding"
     assert "-threads 3" not in command(EncodePass(outfile_options=(("threads", 1),)), threads=3)
     assert "-threads" not in command(EncodePass())
+
+
+def test_the_pixels_of_a_picture_are_limited_in_the_source_and_in_the_output_whatever_the_options_say() -> None:
+    assert command(EncodePass(outfile_options=(("s", "9x9"),)), limits=Limits(pixels=100)).endswith(
+        "-max_pixels 100 -i file:/w/source -s 9x9 -max_pixels 100 -f mp4 file:/d/.out"
+    )
+    assert "-max_pixels" not in command(EncodePass(), limits=Limits(pixels=0))
+    assert command(EncodePass(), limits=Limits(pixels=10**18)).count("-max_pixels 2147483647 ") == 2, "its most"
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from nommerctl.domain.config import FfmpegSettings
 from nommerctl.domain.job import EncodePass, Media
 from nommerctl.domain.options import parse_options
 from nommerctl.errors import EncodingError
+from nommerctl.worker.nommers.ffmpeg.limits import Limits
 from nommerctl.worker.nommers.ffmpeg.runs import Runs
 from nommerctl.worker.nommers.ffmpeg.verify import Verification
 from tests.clips import Clips, ffmpeg
@@ -25,7 +26,7 @@ def failure(source: Path, output: Path, options: tuple[EncodePass, ...]) -> Enco
 def verdict(source: Path, output: Path, options: tuple[EncodePass, ...]) -> str | Media:
     """What is said of an output that something else than the nommer has made."""
     job = work(source, output, options)
-    runs = Runs(job.folder, 30, Recorder())
+    runs = Runs(job.folder, 30, Recorder(), Limits())
     try:
         return Verification(ffmpeg(), job, probed(source), runs).passed(threads=0)
     except EncodingError as error:

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,15 +32,6 @@ def unprivileged() -> Iterator[None]:
         yield
     finally:
         os.seteuid(user)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that any user can reach, as pytest's own is not."""
-    folder = Path(tempfile.mkdtemp(prefix="nommerctl-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 # --- sources ---------------------------------------------------------------------------------------------------------

@@ -25,7 +25,10 @@ def _set_parent_death_signal() -> Callable[[int, int], int] | None:
 
 
 def tied_to_this_process() -> Callable[[], None] | None:
-    """Return what a child has to call before it becomes ffmpeg (Popen's `preexec_fn`), None where there is no such."""
+    """Return what ties a child that calls it before it becomes ffmpeg, None where there is no such tie.
+
+    A change of credentials, as a new user namespace brings, makes the kernel forget the tie: it has to come after.
+    """
     prctl = _set_parent_death_signal()
     if prctl is None:
         return None

@@ -7,7 +7,7 @@ from nommerctl.domain.options import check_options, encoders
 from nommerctl.errors import EncodingError, UsageError
 from nommerctl.ports import Encoded, Watch, Work
 from nommerctl.worker.nommers.ffmpeg.command import encode_command, probe_command
-from nommerctl.worker.nommers.ffmpeg.complaint import complaint
+from nommerctl.worker.nommers.ffmpeg.limits import Limits
 from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
 from nommerctl.worker.nommers.ffmpeg.probe import Probe, ProbeReader, parse_probe
 from nommerctl.worker.nommers.ffmpeg.progress import Gauge, ProgressReader
@@ -29,7 +29,7 @@ class FfmpegNommer:
         except UsageError as error:
             raise EncodingError(str(error)) from error
         ffmpeg = find_ffmpeg(self._settings.path, encoders(work.options), self._search_path)
-        runs = Runs(work.folder, self._settings.time_limit, watch)
+        runs = Runs(work.folder, self._settings.time_limit, watch, Limits.of(self._settings))
         source = self._encoded(ffmpeg, work, runs, watch)
         command, log = runs.command, runs.log
         media = Verification(ffmpeg, work, source, runs).passed(threads=self._settings.threads)
@@ -44,7 +44,7 @@ class FfmpegNommer:
         gauge = Gauge(watch.report, seconds=lambda: header.seconds, passes=len(work.options))
         source = None
         for index in range(len(work.options)):
-            argv = encode_command(ffmpeg, work, index, threads=self._settings.threads)
+            argv = encode_command(ffmpeg, work, index, threads=self._settings.threads, limits=runs.limits)
             runs.note(argv)
             ran = runs.run(argv, ProgressReader(gauge.update).feed, header.feed)
             source = source or parse_probe(ran.head)
@@ -61,11 +61,10 @@ class FfmpegNommer:
 
 def _check_source(ffmpeg: Path, source: Path, runs: Runs) -> None:
     """EncodingError if it is the source, and not what the options ask of it, that no ffmpeg could encode."""
-    ran = runs.run(probe_command(ffmpeg, source))
+    ran = runs.run(probe_command(ffmpeg, source, limits=runs.limits))
     probe = parse_probe(ran.head)
     if probe is None:
-        msg = f"the source cannot be read as a media file: {complaint(ran.tail) or 'ffmpeg does not know what it is'}"
-        raise runs.failure(msg)
+        raise runs.failed(ran, "the source cannot be read as a media file")
     if not any(probe.streams):
         msg = "the source has neither a moving picture nor sound"
         raise runs.failure(msg)

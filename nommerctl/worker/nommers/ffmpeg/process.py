@@ -1,5 +1,6 @@
-"""Runs one ffmpeg to its end, watched: in a process group of its own, under a time limit, read as it speaks."""
+"""Runs one ffmpeg to its end: confined, watched, in a process group of its own, read as it speaks."""
 
+import errno
 import os
 import selectors
 import signal
@@ -11,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 from nommerctl.domain.times import age
 from nommerctl.errors import EncodingError
-from nommerctl.worker.nommers.ffmpeg.lifeline import tied_to_this_process
+from nommerctl.worker.nommers.ffmpeg.limits import Limits
+from nommerctl.worker.nommers.ffmpeg.sandbox import confinement
 
 TICK = 0.5
 """Seconds between two calls of `keep_on`, whether ffmpeg says something or not."""
@@ -23,6 +25,8 @@ ENVIRONMENT = {"LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
 """All of ffmpeg's environment: nothing set for us (FFREPORT, http_proxy) may steer it."""
 
 _CHUNK = 64 * 1024
+
+_UNLIMITED = Limits()
 
 Sink: TypeAlias = Callable[[bytes], None]
 
@@ -76,17 +80,19 @@ def run(
     folder: Path,
     time_limit: float,
     keep_on: Callable[[], None],
+    limits: Limits = _UNLIMITED,
     on_stdout: Sink = lambda _: None,
     on_stderr: Sink = lambda _: None,
 ) -> Ran:
-    """Run a command in `folder` and return how it ended, with any code.
+    """Run a command in `folder`, without a network and within `limits`, and return how it ended, with any code.
 
     What `keep_on` raises comes out, and EncodingError after `time_limit` seconds; either way the whole process group
-    has been killed and reaped by then. EncodingError also if the command cannot be started.
+    has been killed and reaped by then. EncodingError also if the command cannot be started, OSError if it is this
+    system that does not let it be confined as it did before.
     """
     pulse = _Pulse(keep_on, time_limit)
     stderr = Stderr()
-    with _started(argv, folder) as process:
+    with _started(argv, folder, limits) as process:
         try:
             _read(process, {"stdout": [on_stdout], "stderr": [on_stderr, stderr.feed]}, pulse)
             _wait(process, pulse)
@@ -95,7 +101,7 @@ def run(
     return stderr.ended(process.returncode)
 
 
-def _started(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+def _started(argv: Sequence[str], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             argv,
@@ -106,11 +112,13 @@ def _started(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
             stderr=subprocess.PIPE,
             bufsize=0,
             process_group=0,
-            preexec_fn=tied_to_this_process(),  # noqa: PLW1509 - two system calls by preloaded functions, see lifeline
+            preexec_fn=confinement(limits),  # noqa: PLW1509 - a few system calls by preloaded functions, see sandbox
         )
-    except (OSError, subprocess.SubprocessError) as error:
+    except OSError as error:
         msg = f"cannot start {argv[0]}: {error}"
         raise EncodingError(msg) from error
+    except subprocess.SubprocessError as error:  # all that Popen says of a child that could not confine itself
+        raise OSError(errno.EPERM, "ffmpeg cannot be confined (network, limits, tie to its worker)") from error
 
 
 def _read(process: subprocess.Popen[bytes], sinks: dict[str, list[Sink]], pulse: _Pulse) -> None:

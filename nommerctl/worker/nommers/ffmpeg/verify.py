@@ -33,7 +33,7 @@ class Verification:
     def passed(self, *, threads: int) -> Media:
         """Decode the output to its end and return its measures, as decoded."""
         clock = ProgressReader()
-        command = verify_command(self._ffmpeg, self._work.output, threads=threads)
+        command = verify_command(self._ffmpeg, self._work.output, threads=threads, limits=self._runs.limits)
         ran = self._runs.must_run(command, "the output is damaged", clock.feed)
         output, seconds = parse_probe(ran.head), clock.last.seconds
         if output is None or not seconds:
@@ -75,5 +75,6 @@ class Verification:
     def _measured(self, output: Probe) -> float | None:
         """Return how long those streams of the source last that the output has; None if the source is not whole."""
         clock = ProgressReader()
-        ran = self._runs.run(measure_command(self._ffmpeg, self._work.source, output.streams), clock.feed)
+        command = measure_command(self._ffmpeg, self._work.source, output.streams, limits=self._runs.limits)
+        ran = self._runs.run(command, clock.feed)
         return None if ran.code != 0 or complaint(ran.tail) else clock.last.seconds
