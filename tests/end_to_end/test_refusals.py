@@ -157,9 +157,6 @@ def test_both_preset_and_options(here: InProcessCli, source: Path, tmp_path: Pat
         ('{"no": "json"', "not JSON"),
         ("[]", "pass"),
         (json.dumps([{"outfile_options": [["frobnicate", 1]]}]), "frobnicate"),
-        (json.dumps([{"outfile_options": [["vf", "movie=/etc/passwd"]]}]), "movie"),
-        (json.dumps([{"outfile_options": [["dump_attachment:t", "x"]]}]), "dump_attachment"),
-        (json.dumps([{"infile_options": [["f", "lavfi"]]}]), "lavfi"),
     ],
 )
 def test_options_that_cannot_be_used(
