@@ -116,7 +116,7 @@ def test_a_tiny_source_that_lasts_for_hours_writes_no_more_than_the_limit(source
     source.write_bytes(HOURS)
     assert len(HOURS) < 7_000
 
-    said = failure(source, AT_25_A_SECOND, FfmpegSettings(output_limit=100_000))
+    said = failure(source, AT_25_A_SECOND, FfmpegSettings(output_limit=100_000, time_limit=30))
 
     assert said == (
         "ffmpeg failed: the output is larger than ffmpeg.output_limit allows (100000 bytes; killed by SIGXFSZ)"

@@ -27,7 +27,7 @@ def _set_parent_death_signal() -> Callable[[int, int], int] | None:
 def tied_to_this_process() -> Callable[[], None] | None:
     """Return what ties a child that calls it before it becomes ffmpeg, None where there is no such tie.
 
-    A change of credentials, as a new user namespace brings, makes the kernel forget the tie: it has to come after.
+    It has to be the last thing that the child does: changes of its credentials would make the kernel forget the tie.
     """
     prctl = _set_parent_death_signal()
     if prctl is None:

@@ -1,9 +1,9 @@
 """What a child does before it becomes ffmpeg: it leaves the network, takes its limits, and ties itself to its worker.
 
 Leaving the network is a namespace of its own without any interface, so that not even a decoder taken over by a hostile
-file can reach anybody. It is a system call in the child itself. The program `unshare` would do for root alone: a new
-user namespace, which others need for it, makes the kernel forget the tie of lifeline.py, so the tie has to come after.
-Root gets no user namespace: in one it could no longer read other users' files. Linux only.
+file can reach anybody. It is a system call in the child itself, which costs a millisecond; the program `unshare` would
+be one more program to find and to start. Who is not root needs a user namespace for it, in which they are still
+themselves to the file system. Root gets none: in one, root could no longer read other users' files. Linux only.
 """
 
 import ctypes
