@@ -108,8 +108,8 @@ def test_a_system_that_refuses_runs_it_all_the_same_and_says_why() -> None:
 
     assert found["code"] == 0
     assert found["refusal"] == (
-        "the kernel refuses a network namespace: no space left on device;"
-        " raise user.max_user_namespaces and user.max_net_namespaces (sysctl)"
+        "the kernel refuses a network namespace: no space left on device"
+        " (user.max_user_namespaces or user.max_net_namespaces)"
     )
 
 

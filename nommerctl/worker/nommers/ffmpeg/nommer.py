@@ -29,7 +29,8 @@ class FfmpegNommer:
         except UsageError as error:
             raise EncodingError(str(error)) from error
         ffmpeg = find_ffmpeg(self._settings.path, encoders(work.options), self._search_path)
-        runs = Runs(work.folder, self._settings.time_limit, watch, Limits.of(self._settings))
+        limits = Limits.of(self._settings)
+        runs = Runs(work.folder, work.output, time_limit=self._settings.time_limit, watch=watch, limits=limits)
         source = self._encoded(ffmpeg, work, runs, watch)
         command, log = runs.command, runs.log
         media = Verification(ffmpeg, work, source, runs).passed(threads=self._settings.threads)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from nommerctl.domain.times import age
 from nommerctl.errors import EncodingError
+from nommerctl.worker.nommers.ffmpeg.handover import Handover, handed_over
 from nommerctl.worker.nommers.ffmpeg.limits import Limits
 from nommerctl.worker.nommers.ffmpeg.sandbox import confinement
 
@@ -81,30 +82,34 @@ def run(
     time_limit: float,
     keep_on: Callable[[], None],
     limits: Limits = _UNLIMITED,
+    output: Path | None = None,
     on_stdout: Sink = lambda _: None,
     on_stderr: Sink = lambda _: None,
 ) -> Ran:
     """Run a command in `folder`, without a network and within `limits`, and return how it ended, with any code.
 
+    `output` is a file that the command gets open where it names it, so that no link in its place is followed.
     What `keep_on` raises comes out, and EncodingError after `time_limit` seconds; either way the whole process group
     has been killed and reaped by then. EncodingError also if the command cannot be started, OSError if it is this
     system that does not let it be confined as it did before.
     """
     pulse = _Pulse(keep_on, time_limit)
     stderr = Stderr()
-    with _started(argv, folder, limits) as process:
+    with handed_over(argv, output) as handover, _started(handover, folder, limits) as process:
         try:
             _read(process, {"stdout": [on_stdout], "stderr": [on_stderr, stderr.feed]}, pulse)
             _wait(process, pulse)
         finally:
             _end(process)
-    return stderr.ended(process.returncode)
+    ran = stderr.ended(process.returncode)
+    return Ran(ran.code, handover.by_name(ran.head), handover.by_name(ran.tail))
 
 
-def _started(argv: Sequence[str], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
+def _started(handover: Handover, folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            argv,
+            handover.argv,
+            pass_fds=handover.descriptors,
             cwd=folder,
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -115,7 +120,7 @@ def _started(argv: Sequence[str], folder: Path, limits: Limits) -> subprocess.Po
             preexec_fn=confinement(limits),  # noqa: PLW1509 - a few system calls by preloaded functions, see sandbox
         )
     except OSError as error:
-        msg = f"cannot start {argv[0]}: {error}"
+        msg = f"cannot start {handover.argv[0]}: {error}"
         raise EncodingError(msg) from error
     except subprocess.SubprocessError as error:  # all that Popen says of a child that could not confine itself
         raise OSError(errno.EPERM, "ffmpeg cannot be confined (network, limits, tie to its worker)") from error

@@ -20,11 +20,12 @@ def _ignore(_: bytes) -> None:
 class Runs:
     """Runs commands in the job's folder and collects the encode's commands, the end of the log, and limits that struck.
 
-    `time_limit` is in seconds, `limits` are all others.
+    `output` is what they write or read of the job's, `time_limit` is in seconds, `limits` are all others.
     """
 
-    def __init__(self, folder: Path, time_limit: float, watch: Watch, limits: Limits) -> None:
+    def __init__(self, folder: Path, output: Path, *, time_limit: float, watch: Watch, limits: Limits) -> None:
         self._folder = folder
+        self._output = output
         self._time_limit = time_limit
         self._watch = watch
         self.limits = limits
@@ -50,6 +51,7 @@ class Runs:
                 time_limit=self._time_limit,
                 keep_on=self._watch.keep_on,
                 limits=self.limits,
+                output=self._output,
                 on_stdout=on_stdout,
                 on_stderr=on_stderr,
             )

@@ -55,10 +55,11 @@ def refusal() -> str | None:
     number = _tried(leave)
     if number == 0:
         return None
-    told = f"the kernel refuses a network namespace: {os.strerror(number).lower()}"
-    if number in {errno.ENOSPC, errno.EUSERS}:
-        return f"{told}; raise user.max_user_namespaces and user.max_net_namespaces (sysctl)"
-    return f"{told}; allow user namespaces to this user (sysctl, AppArmor, or the container's seccomp profile)"
+    full = number in {errno.ENOSPC, errno.EUSERS}
+    by = (
+        "user.max_user_namespaces or user.max_net_namespaces" if full else "a sysctl, AppArmor or a container's profile"
+    )
+    return f"the kernel refuses a network namespace: {os.strerror(number).lower()} ({by})"
 
 
 @cache
