@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 
 from nommerctl.adapters import cache_table
-from nommerctl.adapters.cache_folder import refuse_link
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import check_settings
 from nommerctl.adapters.sqlite_integrity import complaints
@@ -29,7 +28,6 @@ class CacheExamination(CachedJobs):
         self, folder: Path, *, versions: Callable[[Sequence[JobId]], Mapping[JobId, int]], heed: Callable[[], None]
     ) -> None:
         super().__init__(folder)
-        self._folder = folder
         self._versions = versions
         self._heed = heed
 
@@ -40,7 +38,6 @@ class CacheExamination(CachedJobs):
             CacheDamagedError: it is not a cache of this version, or one of its entries is none.
             PermissionDeniedError: it may not be read, or is a symbolic link.
         """
-        refuse_link(self._folder)
         return self._read(self._examined)
 
     def _examined(self, connection: sqlite3.Connection) -> CacheFacts:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nommerctl.adapters import os_errors
 from nommerctl.errors import PermissionDeniedError, TryAgainError
 
 _PAUSE = 0.002
@@ -22,7 +23,13 @@ def locked(folder: Path, timeout: float, keep_on: Callable[[], None]) -> Iterato
     another process, or another thread, still holds it after `timeout` seconds; `keep_on` may raise before that.
     """
     path = folder.with_name(f"{folder.name}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if path.is_symlink():
+        msg = f"{path} is a symbolic link, which is not followed: remove it"
+        raise PermissionDeniedError(msg)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise os_errors.translated(error, f"the lock of the job cache, {path}, cannot be used") from error
     try:
         deadline = time.monotonic() + timeout
         while not _taken(descriptor):
@@ -45,21 +52,10 @@ def _taken(descriptor: int) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder, for its owner alone, or take from others what they may do in an existing one.
-
-    A symbolic link in its place is not followed: PermissionDeniedError.
-    """
+    """Make the folder, for its owner alone, or take from others what they may do in an existing one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    refuse_link(folder)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
-
-
-def refuse_link(folder: Path) -> None:
-    """PermissionDeniedError if a symbolic link stands where the folder should be."""
-    if folder.is_symlink():
-        msg = f"the job cache {folder} is a symbolic link, which is not followed: remove it"
-        raise PermissionDeniedError(msg)
 
 
 def set_aside(folder: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nommerctl.adapters import cache_table
+from nommerctl.adapters.cache_files import check_files
 from nommerctl.adapters.cache_table import DATABASE, CacheDamagedError
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
@@ -72,6 +73,7 @@ class CachedJobs(CacheReads):
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._database = ReadOnlyDatabase(folder / DATABASE, empty_schema="")
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -83,6 +85,7 @@ class CachedJobs(CacheReads):
             cache_table.check_mark(connection)
             return query(connection)
 
+        check_files(self._folder)
         try:
             return self._database.read(checked)
         except UnreachableError as error:

@@ -5,7 +5,6 @@ locked, read-only or on a full disk is sound, and is never touched for that.
 """
 
 import sqlite3
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import diskcache
 
 from nommerctl.adapters import cache_table, os_errors
 from nommerctl.adapters.cache_change import CacheChange
+from nommerctl.adapters.cache_files import check_files
 from nommerctl.adapters.cache_folder import locked, make_private, set_aside
 from nommerctl.adapters.cache_table import (
     DATABASE,
@@ -207,17 +207,10 @@ def _check(folder: Path, timeout: float) -> None:
     Of the settings in the database, it would run as PRAGMA, or set as its own attribute, whatever they name; and SQLite
     would run any trigger.
     """
+    check_files(folder)
     path = folder / DATABASE
-    try:
-        kind = path.lstat().st_mode
-    except FileNotFoundError:
+    if not path.exists():
         return
-    except NotADirectoryError as error:
-        what = "its folder is not a folder"
-        raise CacheDamagedError(what) from error
-    if not stat.S_ISREG(kind):
-        what = f"{DATABASE} is not a file"
-        raise CacheDamagedError(what)
     with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
         connection.execute("PRAGMA query_only = ON")
         if cache_table.is_empty(connection):

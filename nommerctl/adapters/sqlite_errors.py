@@ -75,7 +75,7 @@ def translated(error: _Error, path: Path) -> NommerctlError:
     UnreachableError for damage and everything else.
     """
     if shows_damage(error):
-        remedy = "restore it from a backup, or move it away, with its -wal and -shm, to begin anew"
+        remedy = "move it away, with its -wal and -shm, and restore a backup or begin anew"
         return UnreachableError(f"{path} is damaged ({error}): {remedy}")
     extended = _extended_code(error)
     code = extended & _PRIMARY_CODE

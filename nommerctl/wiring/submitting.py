@@ -8,11 +8,12 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from nommerctl.adapters.cache_table import CacheDamagedError
 from nommerctl.domain.job import EncodePass, EncodingJob
 from nommerctl.domain.options import encoders, parse_options
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.text import shown
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import normalised
 from nommerctl.errors import (
     AlreadyRunningError,
@@ -77,7 +78,7 @@ def _check_ffmpeg(farm: Farm, request: Request) -> None:
 
 def _warm_cache(farm: Farm) -> Outcome | None:
     """Refresh a cache that is cold or too old for scale, so that `submit` and `scale` by hand need nothing between."""
-    refreshed = farm.cache.status().refreshed
+    refreshed = _refreshed(farm)
     if refreshed is None or refreshed + micros(farm.settings.cache.max_age) < farm.clock():
         with suppress(AlreadyRunningError):
             outcome = run_pass(farm, LEARN)
@@ -85,6 +86,15 @@ def _warm_cache(farm: Farm) -> Outcome | None:
                 raise outcome.ended_by
             return outcome
     return None
+
+
+def _refreshed(farm: Farm) -> Instant | None:
+    """When the cache was last brought up to date; a damaged one is set aside for a cold one."""
+    try:
+        return farm.cache.status().refreshed
+    except CacheDamagedError:
+        farm.reopen_cache()
+        return None
 
 
 def _request(farm: Farm, submission: Submission) -> Request:

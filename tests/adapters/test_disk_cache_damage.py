@@ -140,6 +140,20 @@ def test_an_empty_file_is_a_cold_cache_and_nothing_to_keep(folder: Path) -> None
     assert set_aside_in(folder) == []
 
 
+def test_cut_to_any_length_it_is_whole_or_damaged(folder: Path) -> None:
+    database = folder / "cache.db"
+    before = CachedJobs(folder).get_cached_jobs()
+    damaged = 0
+    for length in range(database.stat().st_size - 1, 2, -97):
+        os.truncate(database, length)
+        os.utime(database, (1, 1))
+        try:
+            assert CachedJobs(folder).get_cached_jobs() == before
+        except CacheDamagedError:
+            damaged += 1
+    assert damaged > 100
+
+
 def lose_from_an_index(folder: Path, key: str) -> None:
     """Make an entry one that stands in the table and not in the index of keys."""
     change_entry(folder, key, key="new")
