@@ -81,7 +81,7 @@ def translated(error: _Error, path: Path) -> NommerctlError:
     code = extended & _PRIMARY_CODE
     if code in _BUSY or extended in _HALF_WRITTEN:
         return TryAgainError(f"{path} is locked by another process: {error}")
-    if code == sqlite3.SQLITE_FULL or extended in _UNWRITTEN:
+    if code == sqlite3.SQLITE_FULL or extended in _UNWRITTEN or (code == sqlite3.SQLITE_CANTOPEN and _crowded(path)):
         return TryAgainError(f"the disk that holds {path} is full, or fails: {error}")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM} or (code == sqlite3.SQLITE_CANTOPEN and _closed(path)):
         return PermissionDeniedError(f"no permission to use {path}: {error}")
@@ -100,6 +100,15 @@ def _hidden(path: Path) -> bool:
 def _closed(path: Path) -> bool:
     """Whether this user may not read the database, or not make the files beside it that writing takes."""
     return _hidden(path) or _refused(path.parent, os.W_OK)
+
+
+def _crowded(path: Path) -> bool:
+    """Whether the file system has no room for another file, of which SQLite says only that it cannot be opened."""
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return found.f_files > 0 and found.f_ffree == 0
 
 
 def _refused(path: Path, mode: int) -> bool:

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.adapters.local.worker_log import rotate
+from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import rfc3339
 from nommerctl.errors import ExitCode
@@ -38,11 +39,14 @@ def run_worker(
     farm.prepare()
     started = farm.clock()
     home = NodeHome(farm.workers / (node or f"{process.new_token()}-hand"))
-    if lock is None:
-        home.occupy(started)
-        home.sign(process.pid())
-    else:
-        home.inherit(lock)
+    try:
+        if lock is None:
+            home.occupy(started)
+            home.sign(process.pid())
+        else:
+            home.inherit(lock)
+    except OSError as error:
+        raise translated(error, f"the worker's folder {home.folder} cannot be made") from error
     try:
         flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
         given = {name: value for name, value in flags.items() if value is not None}

@@ -106,6 +106,8 @@ class Attempt:
         self._progress: Progress | None = None
         self._lost = threading.Event()
         self.over = threading.Event()
+        self.node_unfit = False
+        """Whether it was handed back because of this node's own folder, as when the disk is full."""
 
     # --- what the worker's main loop calls ---
 
@@ -166,7 +168,8 @@ class Attempt:
             why = str(reason)
             limits = self._settings.limits
             return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)
-        except OSError as error:  # of our own folder, as when the disk is full: another node may do better
+        except OSError as error:  # of our own folder: another node may do better
+            self.node_unfit = True
             why = f"this node cannot work: {error.strerror}"
             limits = self._settings.limits
             return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)

@@ -129,3 +129,22 @@ def test_poison_ends_among_the_dead_letters(tmp_path: Path) -> None:
         )
     assert [message.body for message in bench.new_jobs.dead()] == [job_id(1)]
     assert isinstance(bench.new_jobs.dead()[0], Message)
+
+
+def test_a_node_without_room_for_its_own_files_takes_no_job_until_there_is_room_again(
+    bench: Bench, running: Callable[..., object]
+) -> None:
+    bench.submit(1)
+    room = bench.folder / "node"
+    room.rmdir()
+    room.touch()  # as good as a full disk: nothing can be made in it
+
+    running(bench.worker(once=False, keep_nodes=1))
+    eventually(lambda: "this node cannot work" in (bench.job(1).details or ""))
+    time.sleep(1)
+
+    assert (bench.job(1).state, bench.job(1).attempt) == (JobState.PENDING, 1)
+    room.unlink()
+    room.mkdir()
+    eventually(lambda: bench.job(1).state is JobState.FINISHED)
+    assert list(room.iterdir()) == []
