@@ -138,11 +138,7 @@ class SqliteJobStore(SqliteJobReads):
             if moved is job:
                 return job
             moved = structs.replace(moved, version=job.version + 1)
-            connection.execute(
-                "UPDATE jobs SET state = ?, finished = ?, untold = ?, created = ?, changed = ?, version = ?, body = ?"
-                " WHERE id = ?",
-                (*_columns(moved), job_id),
-            )
+            _update(connection, job, moved)
             return moved
 
         return self._database.write(change)
@@ -166,17 +162,31 @@ def _inserted(connection: sqlite3.Connection, job: EncodingJob) -> EncodingJob:
     if standing is not None:
         return standing
     first = structs.replace(job, version=1)
-    connection.execute(
-        "INSERT INTO jobs (state, finished, untold, created, changed, version, body, id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*_columns(first), job.id),
-    )
+    columns = _indexed(first) | {"id": job.id, "body": sealed(first)}
+    marks = ", ".join("?" * len(columns))
+    connection.execute(f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})", (*columns.values(),))  # noqa: S608 - names of columns
     return first
 
 
-def _columns(job: EncodingJob) -> tuple[str, bool, bool, Instant, Instant, int, str]:
-    """What a row holds beside the id, in the order of the two statements that write it."""
-    return job.state.value, job.finished, bool(job.untold), job.created, job.changed, job.version, sealed(job)
+def _update(connection: sqlite3.Connection, job: EncodingJob, moved: EncodingJob) -> None:
+    """Write a record over its earlier one, and of the columns that stand in indexes those that differ."""
+    before = _indexed(job)
+    columns = {name: value for name, value in _indexed(moved).items() if value != before[name]}
+    columns["body"] = sealed(moved)
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*columns.values(), job.id))  # noqa: S608 - as above
+
+
+def _indexed(job: EncodingJob) -> dict[str, str | int]:
+    """What a row holds beside id and record, to be found by it."""
+    return {
+        "state": job.state.value,
+        "finished": job.finished,
+        "untold": bool(job.untold),
+        "created": job.created,
+        "changed": job.changed,
+        "version": job.version,
+    }
 
 
 def _decoded(job_id: JobId, body: object) -> EncodingJob:
