@@ -1,41 +1,36 @@
 r"""Text from outside, made fit to be shown: no control character alive, no credential in the clear.
 
 File names, URLs, ffmpeg's log and what servers answer are all text from outside. `shown` is for a terminal and for
-the messages of errors, `tsv_cell` for a cell that a spreadsheet may open, `masked` for JSON, which escapes by itself.
-All three leave a text alone that has been through them before.
+the messages of errors, `shown_lines` for what has lines of its own, `tsv_cell` for a cell that a spreadsheet may open,
+`storable` for records. JSON escapes by itself, and takes `credentials.masked`. All of them leave a text alone that has
+been through them before.
 """
 
 import re
-from unicodedata import category
-from urllib.parse import unquote
+from collections.abc import Iterator
+from unicodedata import category, normalize
 
-MASK = "***"
+from nommerctl.domain.credentials import masked
 
 _NAMED = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Controls; format characters (bidi overrides, zero widths); lone surrogates; line and paragraph separators."""
 
-_USERINFO = re.compile(
-    r"(?<=://)(?:"
-    r"[^/?# \t\r\n]*"  # user:password, up to the last @ before the host ends
-    r"|(?!\[)[^/?#@: \t\r\n]*:(?!\d*(?:[/?#]|$))[^?# \t\r\n]*"  # key:secret whose secret holds slashes, as AWS's may
-    r")@"
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
+"""The rest of what nobody sees (Unicode's Default_Ignorable_Code_Point), but for the selectors of emoji's variants."""
 
-_BLANKS = re.compile(r"[ \t\r\n]")
+_MARKS = frozenset({"Mn", "Me"})
 
-_URI = re.compile(r"://[^ \t\r\n]+")
+_STACKED = 30
+"""Marks over one letter that are left alone: as many as a text may have by UAX #15, "Stream-Safe Text Format"."""
 
-_PARAMETER = re.compile(r"(?<=[?&;#])([^=&;# \t\r\n]+)=(?!\*\*\*(?:['\"&;#]|$))[^&;# \t\r\n]*")
+_FORMULA = frozenset('=+-@|%"\u2212')
+"""What makes a cell a formula in some spreadsheet, and a quotation mark that has no other."""
 
-_SECRET_NAME = re.compile(
-    r"token|secret|passw|pwd|credential|signature|auth|key|session|jwt|policy"
-    r"|^(?:.*[-_.])?(?:sig|pass|pw|sid|code)$|^x-(?:amz|goog|ms)-"
-)
-
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a cell a formula, the full-width forms too."""
+_QUOTED = re.compile('"[^"]*"')
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
@@ -49,43 +44,47 @@ def shown(text: str) -> str:
     return masked(_escaped(text))
 
 
+def shown_lines(text: str | None) -> list[str]:
+    """Return the lines of a text that say anything, each `shown`; none for None.
+
+    Masked as a whole first: a credential with a line break in it is no less one.
+    """
+    return [shown(line) for line in masked(text or "").splitlines() if line.strip()]
+
+
 def tsv_cell(text: str) -> str:
     """Return a text as a cell of a TSV file: `shown`, and nothing that a spreadsheet would take for a formula.
 
-    What begins like a formula gets an apostrophe before it; numbers, `-1.5` for one, are left to be numbers.
+    What begins like a formula, blanks aside and in whatever width, gets an apostrophe before it. So does a quotation
+    mark that would be taken away from a formula, or, being alone, swallow the tabs after it. Numbers, `-1.5` for one,
+    are left to be numbers.
     """
     cell = shown(text)
-    if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell):
+    inside = cell[1:-1] if _QUOTED.fullmatch(cell) else cell
+    begins = normalize("NFKC", inside.lstrip()[:1])
+    if begins in _FORMULA and not _NUMBER.fullmatch(inside):
         return f"'{cell}"
     return cell
 
 
-def masked(text: str) -> str:
-    """Return a text with `***` for the user and password, and for secret query parameters, of every URI in it."""
-    if "://" not in text:
-        return text
-    return _URI.sub(_without_secret_parameters, _USERINFO.sub(f"{MASK}@", text))
-
-
-def has_credentials(uri: str) -> bool:
-    """Whether a text that is one URI, blanks and all, has a user name, a password or a key before its host."""
-    return _USERINFO.search(_BLANKS.sub("_", uri)) is not None
-
-
-def _without_secret_parameters(uri: re.Match[str]) -> str:
-    return _PARAMETER.sub(
-        lambda parameter: f"{parameter[1]}={MASK}" if _is_secret(parameter[1]) else parameter[0], uri[0]
-    )
-
-
-def _is_secret(name: str) -> bool:
-    return _SECRET_NAME.search(unquote(name).lower()) is not None
+def storable(text: str) -> str:
+    r"""Return a text that can be stored as UTF-8: a byte of a file name that was none is the escape `\udcff`."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _escaped(text: str) -> str:
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(_escape(character) if category(character) in _UNSAFE else character for character in text)
+    return "".join(_pieces(text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    stacked = 0
+    for character in text:
+        kind = category(character)
+        stacked = stacked + 1 if kind in _MARKS else 0
+        unsafe = kind in _UNSAFE or stacked > _STACKED or _INVISIBLE.match(character)
+        yield _escape(character) if unsafe else character
 
 
 def _escape(character: str) -> str:

@@ -9,7 +9,8 @@ import posixpath
 import re
 from urllib.parse import unquote, unquote_to_bytes
 
-from nommerctl.domain.text import has_credentials, shown
+from nommerctl.domain.credentials import has_credentials
+from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
 
 FILE = "file"
@@ -88,6 +89,12 @@ def check_http_url(url: str) -> None:
     if not rest.startswith("//") or authority is None or int(authority[1] or 0) > _HIGHEST_PORT:
         msg = f"'{shown(url)}' names no host: a URL looks like {scheme.lower()}://host/path"
         raise UsageError(msg)
+
+
+def name_in(uri: str) -> str:
+    """Return what a path or a URI calls the file itself: what follows the last slash, without a query."""
+    path = uri if scheme_of(uri) == FILE else re.split(r"[?#]", uri, maxsplit=1)[0]
+    return path.rpartition("/")[2]
 
 
 def file_name_stem(source: str) -> str:

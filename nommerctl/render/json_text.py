@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nommerctl.domain.text import masked
+from nommerctl.domain.credentials import masked
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
