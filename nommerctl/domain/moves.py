@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress, lease_live
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
-from nommerctl.domain.text import counted
+from nommerctl.domain.text import counted, storable
 from nommerctl.domain.times import Instant, age, micros, seconds_between
 from nommerctl.errors import IllegalMoveError, LeaseLostError
 
@@ -58,10 +59,13 @@ LEGAL_MOVES: tuple[Move, ...] = (
 
 
 def _tail(text: str, limit: int) -> str:
-    """Keep the end of a text within a number of UTF-8 bytes, from the beginning of a line if it has several."""
-    data = text.encode(errors="replace")
+    """Keep the end of a text within a number of UTF-8 bytes, from the beginning of a line if it has several.
+
+    Masked first: half a URI does not look like one, and nobody needs the credentials in what was said.
+    """
+    data = storable(masked(text)).encode()
     if len(data) <= limit:
-        return text
+        return data.decode()
     cut = data[-limit:].decode(errors="ignore")
     _, newline, lines = cut.partition("\n")
     return lines if newline and lines else cut
@@ -159,7 +163,7 @@ def finished(
         lease=None,
         progress=Progress(fraction=1.0),
         media=media,
-        command=command,
+        command=command and storable(command),
         log=log and _tail(log, LOG_BYTES),
     )
 
@@ -170,7 +174,9 @@ def failed(
     """ERROR with the reason: encoding it again would fail again, so no attempt is left."""
     lease = _held(job, lease_id)
     stopped = _changed(job, JobState.ERROR, Mover.HOLDER, who=lease.owner, now=now, details=details)
-    return structs.replace(stopped, lease=None, command=command or job.command, log=log and _tail(log, LOG_BYTES))
+    return structs.replace(
+        stopped, lease=None, command=storable(command) if command else job.command, log=log and _tail(log, LOG_BYTES)
+    )
 
 
 def handed_back(job: EncodingJob, *, lease_id: str, now: Instant, limits: AttemptLimits, why: str) -> EncodingJob:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from nommerctl.domain.text import storable
 from nommerctl.domain.times import Instant
 from nommerctl.settings.load import Surroundings
 
@@ -51,12 +52,12 @@ def user_name() -> str:
 
 def user() -> str:
     """Return who runs this, as `name@host`, for the history of a job."""
-    return f"{user_name()}@{host()}"
+    return storable(f"{user_name()}@{host()}")
 
 
 def host() -> str:
-    """Return the name of this machine."""
-    return os.uname().nodename
+    """Return the name of this machine, for the ledger: the kernel takes any bytes for one."""
+    return storable(os.uname().nodename)
 
 
 def executable() -> str:

@@ -1,14 +1,13 @@
 """The fleet of one machine: detached worker processes."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import msgspec
-from msgspec import Struct
 
 from nommerctl.adapters.local.node_home import UNNAMED, NodeHome
 from nommerctl.adapters.local.worker_log import drop_old_logs, open_log
@@ -26,11 +25,8 @@ UNNAMED_FOR = 60.0
 
 _ORDER = ".order"
 
-
-class Order(Struct, frozen=True):
-    """The request of a launch: the command that starts a worker, which learns its node and lock besides."""
-
-    argv: tuple[str, ...]
+_NODE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
+"""A token and a number, or `hand`."""
 
 
 class LocalFleetReads:
@@ -41,7 +37,7 @@ class LocalFleetReads:
         self._worker = tuple(worker)
 
     def get_instances(self) -> list[Instance]:
-        """Return every node that has a folder."""
+        """Return every node that has a folder. What else somebody may have put there is none of ours."""
         try:
             entries = [entry for entry in sorted(self._folder.iterdir()) if entry.is_dir()]
         except FileNotFoundError:
@@ -49,12 +45,12 @@ class LocalFleetReads:
         except OSError as error:
             msg = f"the folder of the workers cannot be read: {error}"
             raise UnreachableError(msg) from error
-        homes = [NodeHome(entry) for entry in entries if not entry.name.startswith(UNNAMED)]
+        homes = [NodeHome(entry) for entry in entries if _NODE_ID.fullmatch(entry.name)]
         return [Instance(home.node, home.alive(), home.birth().launched) for home in homes]
 
     def request(self, *, token: str, count: int, slots: int) -> str:  # noqa: ARG002 - what other fleets put into it
-        """Return the command line of each worker, as JSON."""
-        return msgspec.json.encode(Order((*self._worker, "--slots", str(slots)))).decode()
+        """Return the command line of each worker, as JSON: a worker is told its node and its lock besides."""
+        return json.dumps([*self._worker, "--slots", str(slots)])  # which, in ASCII, takes paths that are no UTF-8
 
 
 class LocalFleet(LocalFleetReads):
@@ -82,7 +78,7 @@ class LocalFleet(LocalFleetReads):
         What was started stands in a file named after the order, written before each start: so a worker that came,
         worked and left again between two tries is not started twice.
         """
-        argv = msgspec.json.decode(launch.request, type=Order).argv
+        argv = json.loads(launch.request)
         nodes = [f"{launch.token}-{number}" for number in range(launch.count)]
         try:
             self._clear_up(launch.token)
