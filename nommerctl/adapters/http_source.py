@@ -149,8 +149,11 @@ def _next_target(url: str, target: str, location: str) -> str:
     try:
         target = urljoin(target, location)
         check_http_url(target)
-    except (UsageError, ValueError) as error:
+    except UsageError as error:
         msg = f"'{shown(url)}' is redirected to where it may not go: {error}"
+        raise TransferError(msg) from error
+    except ValueError as error:  # which repeats what stands before the path, credentials and all
+        msg = f"'{shown(url)}' is redirected to where it may not go: that is no URL"
         raise TransferError(msg) from error
     return target
 

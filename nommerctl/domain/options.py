@@ -15,6 +15,7 @@ from nommerctl.domain import allowed
 from nommerctl.domain.filtergraph import filters_in
 from nommerctl.domain.formats import DEMUXERS, MUXERS
 from nommerctl.domain.job import EncodePass
+from nommerctl.domain.uris import name_in
 from nommerctl.errors import UsageError
 
 Value: TypeAlias = str | int | float | None
@@ -233,7 +234,7 @@ def chosen_muxer(passes: tuple[EncodePass, ...], by_name: str) -> str:
 
 def muxer_for(dest: str) -> str:
     """Return the muxer for a destination, a path or a URI, by its extension; UsageError names those that are known."""
-    name = dest.rpartition("/")[2]
+    name = name_in(dest)
     stem, dot, extension = name.rpartition(".")
     muxer = MUXERS.get(extension.lower()) if stem and dot else None
     if muxer is None:

@@ -1,13 +1,14 @@
 """Why a job is where it is: one phrase that a person can act on."""
 
+from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodingJob, lease_live
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, age, seconds_between
 
 
 def first_line(text: str | None) -> str | None:
-    """The first line of a text that says anything, None if there is none."""
-    lines = (line.strip() for line in (text or "").splitlines())
+    """The first line of a text that says anything, None if there is none; masked before it is cut off."""
+    lines = (line.strip() for line in masked(text or "").splitlines())
     return next((line for line in lines if line), None)
 
 

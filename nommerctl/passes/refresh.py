@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import structs
 
 from nommerctl.domain.config import CacheSettings, UpkeepSettings
+from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.moves import claimable, requeued
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.states import IN_WORK, JobState
+from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, micros
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.telling import tell
@@ -44,7 +46,7 @@ def refresh(
         facts |= resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
     for text in said:
         if not is_job_id(text):
-            perform.note(Change("drop message", text[:80], "its body is not a job id"))
+            perform.note(Change("drop message", shown(text)[:80], "its body is not a job id"))
     perform.quietly(lambda _: news.acknowledge())
     learnt = clock()  # before telling: listeners that hang must not make the cache look old
     perform.quietly(lambda writes: writes.cache.set_status(lambda status: structs.replace(status, refreshed=learnt)))
@@ -77,7 +79,7 @@ def _cached(jobs: Iterable[EncodingJob]) -> Effect:
 
 
 def _news(job: EncodingJob) -> Change:
-    return Change(job.state.value, job.id, f"{job.source}: {job.details}" if job.details else "")
+    return Change(job.state.value, job.id, f"{shown(job.source)}: {masked(job.details)}" if job.details else "")
 
 
 def resync_reason(reads: FarmReads, upkeep: UpkeepSettings, now: Instant, *, rebuild: bool) -> str | None:

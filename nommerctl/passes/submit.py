@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 
 from msgspec import Struct
 
 from nommerctl.domain.job import EncodePass, EncodingJob
 from nommerctl.domain.moves import submitted
 from nommerctl.domain.options import muxer_for
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import shown, storable
 from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import check_notify_url, file_name_stem, normalised
 from nommerctl.errors import UsageError
@@ -45,6 +44,9 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
     if request.client_id is not None and len(request.sources) > 1:
         msg = "--client-id names one job: give it with one source"
         raise UsageError(msg)
+    if request.client_id is not None and storable(request.client_id) != request.client_id:
+        msg = f"--client-id '{shown(request.client_id)}' is not valid UTF-8, and a job is stored as UTF-8"
+        raise UsageError(msg)
     if len(request.sources) > 1 and not request.dest_is_folder:
         msg = f"--dest '{shown(request.dest)}' is one file for {len(request.sources)} sources: give a folder"
         raise UsageError(msg)
@@ -65,7 +67,7 @@ def _job(request: Request, source: str, *, now: Instant, new_id: Callable[[], st
     source = normalised(source, request.cwd)
     dest = normalised(request.dest, request.cwd)
     if request.dest_is_folder:
-        dest = normalised(str(PurePosixPath(dest) / (file_name_stem(source) + request.suffix)), request.cwd)
+        dest = normalised(f"{dest.rstrip('/')}/{file_name_stem(source)}{request.suffix}", request.cwd)
     job = EncodingJob(
         id=new_id() if request.client_id is None else client_job_id(request.farm, request.client_id),
         source=source,

@@ -1,7 +1,6 @@
 """Telling those who asked: each job's history, from where it was told to. Media-nommer's job state notifier."""
 
-from urllib.parse import urlsplit
-
+from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.moves import told
 from nommerctl.domain.outcome import Change
@@ -22,7 +21,7 @@ def tell(reads: FarmReads, perform: Performer, now: Instant) -> None:
     hosts: dict[str, list[list[tuple[Change, Effect]]]] = {}
     for job in reads.store.untold():
         chain = [(Change("tell", job.id, entry.state.value), _tell(job, entry, heard)) for entry in job.untold]
-        hosts.setdefault(urlsplit(str(job.notify_url)).netloc, []).append(chain)
+        hosts.setdefault(_host(str(job.notify_url)), []).append(chain)
     if not hosts:
         return
     groups = list(hosts.values())
@@ -31,8 +30,13 @@ def tell(reads: FarmReads, perform: Performer, now: Instant) -> None:
     perform.quietly(lambda writes: writes.cache.update_jobs(writes.store.get(dict.fromkeys(heard)).values()))
 
 
+def _host(url: str) -> str:
+    """Return what stands before the path, whatever it is: the store may hold URLs that nobody checked."""
+    return url.partition("://")[2].partition("/")[0]
+
+
 def _tell(job: EncodingJob, entry: HistoryEntry, heard: list[str]) -> Effect:
-    fields = {"unique_id": job.id, "job_state": entry.state.value, "job_state_details": entry.details or ""}
+    fields = {"unique_id": job.id, "job_state": entry.state.value, "job_state_details": masked(entry.details or "")}
 
     def effect(writes: FarmWrites) -> None:
         writes.notifier.tell(str(job.notify_url), fields)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from nommerctl.domain.job import EncodingJob, HistoryEntry, lease_live
 from nommerctl.domain.reasons import first_line, reason
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import shown, shown_lines
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.job_record import whole_job_record
 from nommerctl.render.json_text import json_document
@@ -100,7 +100,7 @@ def _section(title: str, body: list[Line]) -> list[Line]:
 
 
 def _lines_of(text: str | None) -> list[Line]:
-    return [(Span(f"  {shown(line)}"),) for line in (text or "").splitlines() if line.strip()]
+    return [(Span(f"  {line}"),) for line in shown_lines(text)]
 
 
 def _history(entries: Iterable[HistoryEntry], now: Instant) -> list[Line]:

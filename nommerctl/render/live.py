@@ -26,7 +26,7 @@ def bar_fields(job: EncodingJob) -> BarFields:
 
 
 def _name(job: EncodingJob) -> str:
-    name = shorten_middle(shown(PurePosixPath(job.source).name), NAME_WIDTH)
+    name = shorten_middle(PurePosixPath(shown(job.source)).name, NAME_WIDTH)  # masked while it is still a URI
     return name + " " * (NAME_WIDTH - cells(name))
 
 

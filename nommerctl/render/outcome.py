@@ -7,7 +7,7 @@ from msgspec import to_builtins
 
 from nommerctl.domain.outcome import Change, Failure, Held, Outcome
 from nommerctl.domain.states import JobState
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import shown, shown_lines
 from nommerctl.render.decisions import plan_record
 from nommerctl.render.errors import error_record
 from nommerctl.render.json_text import json_document
@@ -100,7 +100,7 @@ def _held(held: Held) -> Line:
 
 def _sentence(begun: list[Span], reason: str) -> list[Line]:
     """What was done, and why; the further lines of a reason, such as ffmpeg's last words, stand below it."""
-    first, *further = [shown(line) for line in reason.splitlines() if line.strip()] or [""]
+    first, *further = shown_lines(reason) or [""]
     told = [*begun, Span(f": {first}")] if first else begun
     return [told, *((Span(f"    {line}", QUIET),) for line in further)]
 

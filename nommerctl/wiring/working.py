@@ -12,7 +12,7 @@ from msgspec import structs
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.adapters.local.worker_log import rotate
 from nommerctl.adapters.os_errors import translated
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import shown, shown_lines
 from nommerctl.domain.times import rfc3339
 from nommerctl.errors import ExitCode
 from nommerctl.wiring import process
@@ -108,8 +108,8 @@ class _NodeLog:
 
     def __call__(self, text: str) -> None:
         """Write a text, each of its lines safe for a terminal, with the time before the first."""
-        first, *further = text.splitlines() or [""]
-        lines = [f"{rfc3339(process.clock())[:19]}Z {shown(first)}", *(f"    {shown(line)}" for line in further)]
+        first, *further = shown_lines(text) or [""]
+        lines = [f"{rfc3339(process.clock())[:19]}Z {first}", *(f"    {line}" for line in further)]
         with self._one_at_a_time, suppress(OSError):  # a line that cannot be written must not cost the worker
             sys.stderr.write("".join(f"{line}\n" for line in lines))
             sys.stderr.flush()

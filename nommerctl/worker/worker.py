@@ -15,7 +15,7 @@ from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id
 from nommerctl.domain.moves import claimed
 from nommerctl.domain.states import JobState
-from nommerctl.domain.text import counted
+from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, micros, seconds_between
 from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.ports import Message
@@ -224,7 +224,7 @@ class Worker:
         thread = threading.Thread(target=self._run, args=(attempt,), name=f"job-{short_id(job.id)}", daemon=True)
         self._active[lease_id] = (attempt, thread)
         self._taken += 1
-        self._ports.log(f"{short_id(job.id)} attempt {job.attempt}: {job.source} > {job.dest}")
+        self._ports.log(f"{short_id(job.id)} attempt {job.attempt}: {shown(job.source)} > {shown(job.dest)}")
         thread.start()
 
     def _run(self, attempt: Attempt) -> None:

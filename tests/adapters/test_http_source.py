@@ -114,7 +114,8 @@ def test_a_circle_of_redirects_ends() -> None:
         ("ftp://host/a.mov", "'ftp://host/a.mov' is not an http: or https: URL"),
         ("file:///etc/passwd", "'file:///etc/passwd' is not an http: or https: URL"),
         ("http://ann:hunter2@127.0.0.1/", "a URL with a user name or password in it is refused"),
-        ("http://[", "Invalid IPv6 URL"),
+        ("http://[", "that is no URL"),
+        ("http://ann:hunter2@[", "that is no URL"),
         ("//host:99999/a", "'http://host:99999/a' names no host: a URL looks like http://host/path"),
     ],
 )
