@@ -173,7 +173,7 @@ def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path, text: str, sai
         ),
         ('farm.state_dir = "state"', "farm.state_dir in FILE must be an absolute path, or empty, not 'state'"),
         ('upkeep.archive = "a.jsonl"', "upkeep.archive in FILE must be an absolute path, or empty, not 'a.jsonl'"),
-        ('farm.state_dir = "/a\\u0000"', "farm.state_dir in FILE must be an absolute path, or empty, not '/a\\x00'"),
+        ('ffmpeg.path = "/a\\u0000"', "ffmpeg.path in FILE must be text without a NUL character, not '/a\\x00'"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:

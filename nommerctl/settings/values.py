@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.config_fields import ConfigField
+from nommerctl.domain.credentials import masked
 from nommerctl.domain.durations import LONGEST, duration_text, parse_duration
 from nommerctl.errors import SettingsError
 
@@ -31,8 +32,10 @@ def converted(given: Given) -> Any:  # noqa: ANN401 - the type is the setting's 
     """Return the value in the setting's own type and within its limits.
 
     Raises:
-        SettingsError: it is not of that type, or beyond a limit.
+        SettingsError: it is not of that type, beyond a limit, or text that nothing on this system can be called.
     """
+    if isinstance(given.value, str) and "\0" in given.value:
+        raise refusal(given, "text without a NUL character")
     try:
         value = _seconds(given) if given.field.is_duration else given.value
         return msgspec.convert(value, given.field.annotation, strict=not given.textual)
@@ -55,7 +58,8 @@ def shown(value: object) -> str:
         case list():
             return "a list"
         case str():
-            return repr(value if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]}...")
+            text = masked(value)  # before it is cut: half a URI does not look like one
+            return repr(text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}...")
         case _:
             return str(value)
 

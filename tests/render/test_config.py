@@ -28,7 +28,8 @@ def values_of(field: ConfigField) -> st.SearchStrategy[Any]:
         return st.floats(lowest, LONGEST) | st.integers(1, int(LONGEST)).map(float)
     if field.kind is int:
         return st.integers(0, 10**15).filter(lambda number: accepts(field, number))
-    return (st.text() | st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)).filter(lambda text: accepts(field, text))
+    unnul = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+    return (unnul | st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)).filter(lambda text: accepts(field, text))
 
 
 def accepts(field: ConfigField, value: object) -> bool:
