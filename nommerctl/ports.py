@@ -176,7 +176,8 @@ class CachedJobs(Protocol):
 class JobCache(CachedJobs, Protocol):
     """The job cache. Writes are short transactions that wait for each other; each call is all or nothing.
 
-    Jobs are taken one by one while a call goes on; what giving them raises comes out as it is.
+    Jobs are taken one by one while a call goes on; what giving them raises comes out as it is. Credentials in their
+    URIs are masked: whoever fetches or tells takes the job from the store.
     """
 
     def update_job(self, job: EncodingJob) -> None:

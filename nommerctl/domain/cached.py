@@ -2,6 +2,7 @@
 
 from msgspec import Struct, structs
 
+from nommerctl.domain.credentials import without_credentials
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.times import Instant
 
@@ -21,5 +22,6 @@ class CacheStatus(Struct, frozen=True, kw_only=True):
 
 
 def as_cached(job: EncodingJob) -> EncodingJob:
-    """Return a job without what only `show` tells, from the store: the command and the log are most of a record."""
-    return job if job.command is None and job.log is None else structs.replace(job, command=None, log=None)
+    """Return a job without credentials, and without what only `show` tells: command and log are most of a record."""
+    fit = without_credentials(job)
+    return fit if fit.command is None and fit.log is None else structs.replace(fit, command=None, log=None)

@@ -58,6 +58,14 @@ def test_a_cold_cache_is_empty(cache: Cache) -> None:
     assert cache.reader.status() == CacheStatus()
 
 
+def test_credentials_are_not_kept(cache: Cache) -> None:
+    job = make_job(1, source="https://host/a?token=abc", notify_url="https://ann:pw@host/told?id=1")
+    cache.writer.update_job(job)
+    cached = cache.reader.get_job(job)
+    assert cached is not None
+    assert (cached.source, cached.notify_url) == ("https://host/a?token=***", "https://***@host/told?id=1")
+
+
 def test_a_job_comes_back_as_it_was_put_in_but_for_what_ffmpeg_was_told_and_said(cache: Cache) -> None:
     job = full_job()
     cached = structs.replace(job, command=None, log=None)

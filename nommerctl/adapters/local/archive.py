@@ -8,11 +8,15 @@ from typing import BinaryIO
 import msgspec
 
 from nommerctl.adapters.os_errors import translated
+from nommerctl.domain.credentials import without_credentials
 from nommerctl.domain.job import EncodingJob
 
 
 class JsonlArchive:
-    """Appends to a file, which is made, readable by its owner alone, when it is first needed."""
+    """Appends to a file, which is made, readable by its owner alone, when it is first needed.
+
+    Credentials in URIs, such as a token in a query, are masked: nothing will be fetched or told from an archive.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,7 +27,7 @@ class JsonlArchive:
         Somebody who was killed, or whose disk was full, may have left half a line: it gets its end, so that it spoils
         no record but its own, which stands further on again.
         """
-        text = b"".join(msgspec.json.encode(job) + b"\n" for job in jobs)
+        text = b"".join(msgspec.json.encode(without_credentials(job)) + b"\n" for job in jobs)
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "r+b") as file:

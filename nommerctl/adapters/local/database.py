@@ -171,6 +171,7 @@ class Database:
             _make_schema(connection, self._path)
             self._use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")  # tokens of removed jobs do not stay in free pages
             connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_OF_SQLITE}")
         except BaseException:
             connection.close()
