@@ -61,7 +61,13 @@ def emit(text: str) -> None:
         OutputError: it cannot be written.
     """
     if text:
-        _write(lambda: typer.echo(text, nl=not text.endswith("\n")))
+        _write(lambda: _put(text))
+
+
+def _put(text: str) -> None:
+    """Write all of it; typer.echo would take out the colours that FORCE_COLOR asks for where there is no terminal."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stdout.flush()
 
 
 def flush_output() -> None:

@@ -12,6 +12,7 @@ from nommerctl.cli.context import emit, narrate
 from nommerctl.cli.jobs import code_for, show_jobs
 from nommerctl.cli.live import wait_for
 from nommerctl.domain.states import JobState
+from nommerctl.domain.text import shown
 from nommerctl.domain.times import seconds_between
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.submitting import Submission, submit_jobs
@@ -81,8 +82,8 @@ def _from(scratch: Path, words: "Sequence[str]") -> list[str]:
 
 def _report(jobs: "Sequence[EncodingJob]", script: "Sequence[str]") -> str:
     done = [job.dest for job in jobs if job.state is JobState.FINISHED]
-    parts = ["What was run, to go on by hand:", *(f"  {line}" for line in script), ""]
-    return "\n".join([*parts, "Verified outputs:", *(f"  {path}" for path in done), ""])
+    parts = ["What was run, to go on by hand:", *(f"  {shown(line)}" for line in script), ""]
+    return "\n".join([*parts, "Verified outputs:", *(f"  {shown(path)}" for path in done), ""])
 
 
 def _document(jobs: "Sequence[EncodingJob]") -> str:

@@ -21,6 +21,9 @@ class PanelGroup(TyperGroup):
     Typer draws panels with rich, which costs every start of the program more than the rest of it together.
     """
 
+    def _main_shell_completion(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - as below
+        """Complete nothing: what a shell would be told goes by a variable that Typer repeats unescaped."""
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer keeps the type of its context private
         """Return the commands as they were added: in the order of their use."""
         return list(self.commands)
