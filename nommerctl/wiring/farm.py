@@ -219,5 +219,6 @@ class Farm:
         return [
             overdue_sentence(record, interval, now)
             for record in self.records.read()
-            if (interval := getattr(schedule, record.name, None)) and overdue(record, interval, now)
+            if record.name in schedule.__struct_fields__
+            and overdue(record, interval := getattr(schedule, record.name), now)
         ]
