@@ -65,6 +65,10 @@ WantedBy=timers.target
 """
 
 
+_CRON_LIMIT = 998
+"""Bytes of a command, by crontab(5) of Debian; what is beyond is cut off without a word, and the rest is run."""
+
+
 def cron_lines(executable: str, config: Path | None, state_dir: Path, intervals: ScheduleSettings) -> str:
     """Return lines for the crontab of whoever runs the farm, one for each pass.
 
@@ -120,7 +124,11 @@ def _command(executable: str, config: Path | None, state_dir: Path, verb: str) -
 
 def _cron_command(words: Sequence[str]) -> str:
     """Quote for sh, and then for cron, to which a percent sign is a line break."""
-    return shlex.join(words).replace("%", r"\%")
+    command = shlex.join(words).replace("%", r"\%")
+    if len(command.encode()) > _CRON_LIMIT:
+        message = f"cron takes commands of {_CRON_LIMIT} bytes: these paths are too long for it, use shorter ones"
+        raise UsageError(message)
+    return command
 
 
 def _systemd_command(words: Sequence[str]) -> str:

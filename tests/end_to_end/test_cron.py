@@ -100,6 +100,15 @@ def test_the_printed_lines_name_everything_and_work(cli: Cli, clips: Clips, nomm
     assert cron.mail == []
 
 
+def test_the_printed_lines_work_for_a_folder_whose_name_is_full_of_signs(cli: Cli, tmp_path: Path) -> None:
+    cli.state_dir = tmp_path / """50% o'clock "and" `id` %; #1 & <x> é 映 ~ *"""
+    cron = Cron(cli.run("schedule", "--cron").stdout, home=tmp_path)
+    assert cron.round() <= {0, 75}
+    assert cron.mail == []
+    assert {path.stem for path in (cli.state_dir / "locks").glob("*.json")} == {"refresh", "scale", "abandon", "prune"}
+    assert {path.name for path in tmp_path.iterdir()} == {cli.state_dir.name}
+
+
 def test_the_one_line_of_run_does_for_all(cli: Cli, clips: Clips, nommerctl: Path, tmp_path: Path) -> None:
     cli.run("submit", clips["plain.mp4"], "--dest", tmp_path / "out.m4a", "--preset", "audio-m4a")
     cron = Cron(f"* * * * * {nommerctl} --state-dir {cli.state_dir} run --quiet\n", home=tmp_path)

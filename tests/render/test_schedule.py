@@ -94,6 +94,19 @@ def test_a_path_that_no_crontab_or_unit_can_hold_is_refused(path: str) -> None:
     assert (str(by_cron.value), str(by_systemd.value)) == (said, said)
 
 
+def test_a_command_that_cron_would_cut_off_is_refused() -> None:
+    def refresh(signs: int) -> str:
+        return entries(cron_lines(EXECUTABLE, None, Path(f"/srv/{'%' * signs}"), ScheduleSettings()))[0][1]
+
+    most = (998 - len(refresh(0))) // 2  # each of them is two bytes in a crontab
+    assert 997 <= len(refresh(most)) <= 998
+
+    with pytest.raises(UsageError) as caught:
+        refresh(most + 1)
+
+    assert str(caught.value) == "cron takes commands of 998 bytes: these paths are too long for it, use shorter ones"
+
+
 def test_the_example_crontab_runs_each_pass_at_its_usual_interval(tmp_path: Path) -> None:
     program = fake_nommerctl(tmp_path / "o'dd place")
     example = (ROOT / "crontab.example").read_text()
