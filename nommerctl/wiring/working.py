@@ -12,7 +12,7 @@ from msgspec import structs
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.adapters.local.worker_log import rotate
 from nommerctl.adapters.os_errors import translated
-from nommerctl.domain.text import shown, shown_lines
+from nommerctl.domain.text import shown_lines
 from nommerctl.domain.times import rfc3339
 from nommerctl.errors import ExitCode
 from nommerctl.wiring import process

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import hostile
+from tests import payloads
 from tests.canary import CANARY, assert_unsaid, holders, watched_processes
 from tests.cli import Cli, InProcessCli, eventually
 from tests.clips import Clips
@@ -40,7 +40,7 @@ def test_a_signed_url_is_fetched_and_a_listener_told_and_nobody_else(
         to = ("--dest", tmp_path / "out.m4a", "--preset", "audio-m4a")
         told = ("--notify-url", f"{web.url('/told')}?token={CANARY}")
         submitted = here.run("submit", f"{web.url('/film.mp4')}?{SIGNED}", *to, *told)
-        ((job, *_),) = hostile.assert_rows(submitted.stdout)
+        ((job, *_),) = payloads.assert_rows(submitted.stdout)
         # when a worker of its own encodes it, with everybody looking
         for result in (submitted, here.run("scale")):
             assert_unsaid(result)
@@ -106,7 +106,7 @@ def test_a_look_that_fails_says_nothing_of_it(here: InProcessCli, path: str, cap
         for form in ((), ("--json",)):
             result = here.run("submit", source, "--dest", "out.mp4", "--preset", "web-480p", *form, code=2)
             assert_unsaid(result)
-            hostile.assert_one_line(result.stderr)
+            payloads.assert_one_line(result.stderr)
         assert any(CANARY in asked.path for asked in web.asked)
     assert "".join(capfd.readouterr()) == ""  # warnings of a library would come here
     assert holders(here.state_dir) == set()
@@ -125,7 +125,7 @@ def test_fetches_and_listeners_that_fail_say_nothing_of_it(here: InProcessCli, c
         assert caught == set()
         for result in (worked, refreshed):
             assert_unsaid(result)
-            hostile.assert_tame(result.stdout + result.stderr)
+            payloads.assert_tame(result.stdout + result.stderr)
         look_everywhere(here, *here.listed())
     assert here.listed_states() == ["ERROR"] * len(FAILURES)
     assert {place.removesuffix("-wal") for place in holders(here.state_dir)} == {"farm.db"}

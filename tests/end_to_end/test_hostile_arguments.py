@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from nommerctl.domain.text import shown
-from tests import hostile
+from tests import payloads
 from tests.cli import InProcessCli, Result
 from tests.clips import Clips
 
-TYPED = {**hostile.PAYLOADS, "not unicode": hostile.NOT_UNICODE}
+TYPED = {**payloads.PAYLOADS, "not unicode": payloads.NOT_UNICODE}
 
 
 each_text = pytest.mark.parametrize("text", TYPED.values(), ids=TYPED.keys())
@@ -28,11 +28,11 @@ def film(clips: Clips, tmp_path: Path) -> Path:
 
 def assert_answered(result: Result) -> None:
     """By a sentence of its own if it failed, and tame in any case."""
-    hostile.assert_tame(result.stdout, but="\n\t")
-    hostile.assert_tame(result.stderr)
+    payloads.assert_tame(result.stdout, but="\n\t")
+    payloads.assert_tame(result.stderr)
     assert "a bug in nommerctl" not in result.stderr
     if result.code in {2, 69, 75, 77, 78}:
-        hostile.assert_one_line(result.stderr)
+        payloads.assert_one_line(result.stderr)
 
 
 @each_text
@@ -77,7 +77,7 @@ def test_what_is_typed_wrongly(here: InProcessCli, text: str, film: Path) -> Non
         answer = here.run(*arguments, "--json", code=None)
         assert_answered(answer)
         if answer.stdout.startswith("{"):
-            hostile.assert_document(answer.stdout)
+            payloads.assert_document(answer.stdout)
 
 
 @some_texts
@@ -146,7 +146,7 @@ def test_a_folder_of_that_name(here: InProcessCli, text: str, tmp_path: Path) ->
     for arguments in (("config", "show"), ("config", "validate"), ("refresh",), ("scale",), ("nodes",), ("list",)):
         result = here.run(*named, *arguments, env={"PATH": str(folder)})
         assert_answered(result)
-    shown_settings = hostile.assert_document(here.run(*named, "config", "show", "--json").stdout)
+    shown_settings = payloads.assert_document(here.run(*named, "config", "show", "--json").stdout)
     assert shown_settings["file"] == str(folder / "config.toml")
     (folder / "state" / "farm.db").write_bytes(os.urandom(4096))
     assert_answered(here.run(*named, "refresh", code=69))

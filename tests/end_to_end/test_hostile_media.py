@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import hostile
+from tests import payloads
 from tests.cli import Cli, InProcessCli
 from tests.clips import Clips, ffmpeg
 
@@ -40,19 +40,19 @@ def test_tags_and_name_of_a_film_that_fails(cli: Cli, tagged: Path, tmp_path: Pa
     submitted = cli.run("submit", tagged, "--dest", f"{tmp_path}/", "--preset", "web-480p", "--wait", code=3)
     (job,) = cli.listed()
     # then what ffmpeg said of it stands in the record
-    record = hostile.assert_document(cli.run("show", job, "--json").stdout)["job"]
+    record = payloads.assert_document(cli.run("show", job, "--json").stdout)["job"]
     assert record["source"] == str(tagged)
     assert "forged: send it to" in record["log"]
     assert "forged" not in record["details"]
     # and nothing of it is alive wherever it is shown
-    hostile.assert_tame(submitted.stderr)
-    hostile.assert_rows(submitted.stdout)
+    payloads.assert_tame(submitted.stderr)
+    payloads.assert_rows(submitted.stdout)
     shown = cli.run("show", job).stdout
     assert r"\x9b5mred\u202e" in shown
     assert "hunter2" not in shown
-    hostile.assert_tame(shown)
+    payloads.assert_tame(shown)
     (log,) = (cli.state_dir / "logs").glob("*.log")
-    hostile.assert_tame(log.read_bytes().decode())
+    payloads.assert_tame(log.read_bytes().decode())
     assert r"\x1b[2J\x9b5m\n[red]" in log.read_text()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ |    ", line) for line in log.read_text().splitlines())
 
@@ -61,17 +61,17 @@ def test_a_state_folder_whose_name_is_no_unicode(cli: Cli, clips: Clips, tmp_pat
     cli.state_dir = tmp_path / os.fsdecode(b"\x9b5m\xff")
     film = clips["plain.mp4"]
     done = cli.run("submit", film, "--dest", tmp_path / "out.m4a", "--preset", "audio-m4a", "--wait")
-    ((job, state, *_),) = hostile.assert_rows(done.stdout)
+    ((job, state, *_),) = payloads.assert_rows(done.stdout)
     assert state == "FINISHED"
-    assert r"\udc9b5m\udcff" in hostile.assert_document(cli.run("show", job, "--json").stdout)["job"]["command"]
+    assert r"\udc9b5m\udcff" in payloads.assert_document(cli.run("show", job, "--json").stdout)["job"]["command"]
     for form in (("show", job), ("config", "show"), ("why",)):
-        hostile.assert_tame(cli.run(*form).stdout, but="\n\t")
+        payloads.assert_tame(cli.run(*form).stdout, but="\n\t")
 
 
 def test_an_ffmpeg_whose_name_is_no_unicode_fails_the_job_and_no_worker(cli: Cli, clips: Clips, tmp_path: Path) -> None:
     cli.run("submit", clips["plain.mp4"], "--dest", tmp_path / "out.m4a", "--preset", "audio-m4a")
     path = os.fsdecode(b"/\x9b5m\xff/ffmpeg")
-    hostile.assert_tame(cli.run("worker", "--once", env={"NOMMERCTL_FFMPEG_PATH": path}).stderr)
+    payloads.assert_tame(cli.run("worker", "--once", env={"NOMMERCTL_FFMPEG_PATH": path}).stderr)
     (job,) = cli.refreshed().values()
     assert (job["state"], job["reason"]) == (
         "ERROR",
@@ -85,12 +85,12 @@ def test_a_machine_whose_name_is_no_unicode(cli: Cli, clips: Clips, tmp_path: Pa
     rename = "import socket, os, sys; socket.sethostname(b'\\x1b[2J\\xff\\n'); os.execv(sys.argv[1], sys.argv[1:])"
     cli.executable = ("unshare", "--uts", sys.executable, "-c", rename, *cli.executable)
     said = cli.run("submit", clips["plain.mp4"], "--dest", tmp_path / "b.m4a", "--preset", "audio-m4a", "--wait")
-    hostile.assert_tame(said.stderr)
+    payloads.assert_tame(said.stderr)
     for job in cli.listed():
         shown = cli.run("show", job).stdout
-        hostile.assert_tame(shown)
+        payloads.assert_tame(shown)
         assert "by " in shown
-    jobs = [hostile.assert_document(cli.run("show", job, "--json").stdout)["job"] for job in cli.listed()]
+    jobs = [payloads.assert_document(cli.run("show", job, "--json").stdout)["job"] for job in cli.listed()]
     assert {job["history"][0]["by"].partition("@")[2] for job in jobs} >= {"\x1b[2J\\udcff\n"}
 
 
@@ -99,7 +99,7 @@ def test_a_word_that_cannot_be_stored_is_refused(here: InProcessCli, clips: Clip
     film = clips["plain.mp4"]
     word = os.fsdecode(b"\x9b5m\xff.mp4")
     refused = here.run("submit", film, "--dest", f"{tmp_path}/", "--preset", "web-480p", what, word, code=2)
-    hostile.assert_one_line(refused.stderr)
+    payloads.assert_one_line(refused.stderr)
     assert "is not valid UTF-8" in refused.stderr
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import tsv_cell
-from tests import hostile
+from tests import payloads
 from tests.cli import InProcessCli
 from tests.hostile_farm import STATES, fill, id_in
 
-TEXTS = tuple(hostile.PAYLOADS.values())
+TEXTS = tuple(payloads.PAYLOADS.values())
 CELLS = [tsv_cell(text) for text in TEXTS]
 
 LINES = (
@@ -48,15 +48,15 @@ def test_what_is_written_in_lines_is_tame(farm: InProcessCli, color: str) -> Non
     for form in (*LINES, *shows):
         result = farm.run(*form, code=None, env={"FORCE_COLOR": color})
         assert result.code in {0, 2, 3}, result
-        hostile.assert_tame(result.stdout)
-        hostile.assert_tame(result.stderr)
+        payloads.assert_tame(result.stdout)
+        payloads.assert_tame(result.stderr)
         if color == "0":
             assert "\x1b" not in result.stdout
 
 
 def test_a_text_with_lines_keeps_to_its_lines(farm: InProcessCli) -> None:
     """Everything but details, command and log is one line."""
-    lines = farm.run("show", id_in(JobState.ERROR, list(hostile.PAYLOADS).index("lines"))).stdout.split("\n")
+    lines = farm.run("show", id_in(JobState.ERROR, list(payloads.PAYLOADS).index("lines"))).stdout.split("\n")
     (source,) = [line for line in lines if line.startswith("  source")]
     assert source.endswith(r"a\nb\r\nc\x0bd\x0ce\x85f\u2028g\u2029h\x1ci")
     assert lines[lines.index("Details") + 1 :][:10] == [*(f"  {letter}" for letter in "abcdefghi"), ""]
@@ -64,7 +64,7 @@ def test_a_text_with_lines_keeps_to_its_lines(farm: InProcessCli) -> None:
 
 def test_rows_have_their_columns_and_no_formula(farm: InProcessCli) -> None:
     jobs, nodes, letters = (
-        hostile.assert_rows(farm.run(*form).stdout) for form in (("list",), ("nodes",), ("queue", "dead", "list"))
+        payloads.assert_rows(farm.run(*form).stdout) for form in (("list",), ("nodes",), ("queue", "dead", "list"))
     )
     assert [job[2:5] for job in jobs] == [[cell] * 3 for cell in CELLS for _ in STATES]
     assert {node[0]: node[9] for node in nodes} == {f"a1-{place}": cell for place, cell in enumerate(CELLS)}
@@ -73,7 +73,7 @@ def test_rows_have_their_columns_and_no_formula(farm: InProcessCli) -> None:
 
 def test_documents_give_the_texts_back_whole(farm: InProcessCli) -> None:
     listed, nodes, why, letters = (
-        hostile.assert_document(farm.run(*form, "--json").stdout)
+        payloads.assert_document(farm.run(*form, "--json").stdout)
         for form in (("list",), ("nodes",), ("why", "--last", "1000"), ("queue", "dead", "list"))
     )
     fields = ("source", "dest", "preset", "details")
@@ -92,7 +92,7 @@ def test_documents_give_the_texts_back_whole(farm: InProcessCli) -> None:
 
 def test_a_job_as_a_document_gives_every_text_back_whole(farm: InProcessCli) -> None:
     for place, text in enumerate(TEXTS):
-        job = hostile.assert_document(farm.run("show", id_in(JobState.ERROR, place), "--json").stdout)["job"]
+        job = payloads.assert_document(farm.run("show", id_in(JobState.ERROR, place), "--json").stdout)["job"]
         fields = ("source", "dest", "preset", "details", "client_id", "command", "log", "nommer")
         assert [job[field] for field in fields] == [text] * 8
         assert job["options"][0]["outfile_options"] == [[text, text]]
@@ -101,10 +101,10 @@ def test_a_job_as_a_document_gives_every_text_back_whole(farm: InProcessCli) -> 
 
 def test_passes_as_documents_are_documents(farm: InProcessCli) -> None:
     for form in (("run", "--dry-run"), ("refresh", "--rebuild"), ("scale", "--dry-run"), ("retry", "--failed")):
-        hostile.assert_document(farm.run(*form, "--json", code=None).stdout)
+        payloads.assert_document(farm.run(*form, "--json", code=None).stdout)
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=hostile.PAYLOADS.keys())
+@pytest.mark.parametrize("text", TEXTS, ids=payloads.PAYLOADS.keys())
 def test_a_lock_that_names_its_holder_in_such_a_text(here: InProcessCli, text: str) -> None:
     here.run("refresh")
     with (here.state_dir / "locks" / "refresh.lock").open("w", encoding="utf-8") as lock:
@@ -112,7 +112,7 @@ def test_a_lock_that_names_its_holder_in_such_a_text(here: InProcessCli, text: s
         lock.write(json.dumps({"pid": 1, "since": text[:20]}))
         lock.flush()
         said = here.run("refresh", code=75, env={"TERM": "xterm"}).stderr
-    hostile.assert_one_line(said)
+    payloads.assert_one_line(said)
     assert "(process 1, since" in said
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from nommerctl.domain.states import JobState
-from tests import hostile
+from tests import payloads
 from tests.cli import Cli, InProcessCli
 from tests.clips import Clips
 from tests.hostile_farm import fill, id_in
 from tests.terminal import run_in_terminal
 
-TEXTS = tuple(hostile.PAYLOADS.values())
+TEXTS = tuple(payloads.PAYLOADS.values())
 
 NAME = "\x1b[2J\x1b[5;41m\x1b]0;t\x07\x9b5m\n[red]:smile:\u202e\u200b" + "e" + "\u0301" * 60 + "映"
 """A name of a file with something of everything: 168 bytes."""
@@ -33,31 +33,31 @@ def filled(here: InProcessCli) -> InProcessCli:
 @pytest.mark.parametrize("color", [True, False])
 def test_tables_fit_and_are_tame(filled: InProcessCli, columns: int, color: bool) -> None:  # noqa: FBT001 - a parameter
     env = {} if color else {"NO_COLOR": "1"}
-    folder = filled.cwd / hostile.PAYLOADS["csi"].replace("/", "_")
+    folder = filled.cwd / payloads.PAYLOADS["csi"].replace("/", "_")
     folder.mkdir()
     (folder / "config.toml").write_text("")
     for arguments in (("list",), ("nodes",), ("--config", folder / "config.toml", "config", "show")):
         written = run_in_terminal(filled, *arguments, columns=columns, env=env).stdout
-        hostile.assert_table(written, width=columns)
+        payloads.assert_table(written, width=columns)
         assert ("\x1b" in written) is color
-    list_of_jobs = hostile.SGR.sub("", run_in_terminal(filled, "list", columns=columns, env=env).stdout)
+    list_of_jobs = payloads.SGR.sub("", run_in_terminal(filled, "list", columns=columns, env=env).stdout)
     states = [re.match(r"[0-9a-f]+  ([A-Z]+) ", line) for line in list_of_jobs.split("\n")]
     assert [found[1] for found in states if found] == [*JobState] * len(TEXTS)
 
 
 def test_a_job_is_shown_tame(filled: InProcessCli) -> None:
     for name in ("csi", "c1", "lines", "marks"):
-        place = list(hostile.PAYLOADS).index(name)
+        place = list(payloads.PAYLOADS).index(name)
         written = run_in_terminal(filled, "show", id_in(JobState.ERROR, place), columns=80).stdout
-        hostile.assert_tame(written)
+        payloads.assert_tame(written)
         assert "\x1b[1;31mERROR" in written
 
 
 def test_complaints_are_one_line(here: InProcessCli) -> None:
     for arguments in ((NAME,), ("show", NAME), ("list", f"--{NAME}")):
-        hostile.assert_one_line(run_in_terminal(here, *arguments, columns=80, code=2).stdout)
+        payloads.assert_one_line(run_in_terminal(here, *arguments, columns=80, code=2).stdout)
     completing = {"_NOMMERCTL_COMPLETE": f"source_{NAME}"}
-    hostile.assert_tame(run_in_terminal(here, "list", columns=80, env=completing).stdout)
+    payloads.assert_tame(run_in_terminal(here, "list", columns=80, env=completing).stdout)
 
 
 def test_somebody_waits_for_a_job_of_that_name(cli: Cli, clips: Clips, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_somebody_waits_for_a_job_of_that_name(cli: Cli, clips: Clips, tmp_path:
     arguments = ("submit", film, "--dest", f"{tmp_path}/", "--preset", "audio-m4a", "--wait")
     written = run_in_terminal(cli, *arguments, columns=80).stdout
     assert "\x1b[?25l" in written
-    hostile.assert_tame(PROGRESS.sub("", written))
+    payloads.assert_tame(PROGRESS.sub("", written))
     assert r"\x1b[2J\x1b" in written
     assert "FINISHED" in written
 
@@ -76,5 +76,5 @@ def test_somebody_waits_for_a_job_of_that_name(cli: Cli, clips: Clips, tmp_path:
 def test_the_demonstration_in_a_folder_of_that_name(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     written = run_in_terminal(cli, "demo", columns=80, env={"TMPDIR": str(tmp_path / NAME)}).stdout
-    hostile.assert_tame(PROGRESS.sub("", written))
+    payloads.assert_tame(PROGRESS.sub("", written))
     assert "Verified outputs:" in written
