@@ -242,4 +242,7 @@ def test_a_limit_is_known_by_the_words_of_whoever_met_it(stderr: str, said: str 
 
 
 def test_what_is_not_limited_is_not_named() -> None:
+    assert Limits().struck(-signal.SIGXFSZ, "") == (
+        "the output is larger than this system lets a file be (ulimit -f; killed by SIGXFSZ)"
+    )
     assert Limits().struck(1, "[error] Cannot allocate memory\n[error] Picture size 9x9 is invalid\n") is None

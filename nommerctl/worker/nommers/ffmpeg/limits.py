@@ -58,7 +58,11 @@ class Limits(NamedTuple):
     def struck(self, code: int, stderr: str) -> str | None:
         """Return the limit that a run met, and its setting, by its exit code and words; None if it met none."""
         if code == -signal.SIGXFSZ:
-            return f"the output is larger than ffmpeg.output_limit allows ({self.output} bytes; {ending(code)})"
+            ours = self.output and _no_higher_than_it_is(resource.RLIMIT_FSIZE, self.output)[0] == self.output
+            whose = (
+                f"ffmpeg.output_limit allows ({self.output} bytes" if ours else "this system lets a file be (ulimit -f"
+            )
+            return f"the output is larger than {whose}; {ending(code)})"
         for width, height in _PICTURE.findall(stderr):
             if 0 < self.pixels < int(width) * int(height):
                 return f"a picture of {width}x{height} is larger than ffmpeg.max_pixels allows ({self.pixels} pixels)"
