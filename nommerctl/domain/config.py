@@ -158,7 +158,7 @@ class FfmpegSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_limit: Annotated[PositiveDuration, Meta(description="Longest time that one ffmpeg run may take.")] = 12 * HOUR
     memory_limit: Annotated[
         Count, Meta(description="Most memory that one ffmpeg run may use, in bytes (Linux). 0: no limit.")
-    ] = 8 * GIB
+    ] = 16 * GIB
     max_pixels: Annotated[
         Count, Meta(description="Most pixels that a picture may have, of a source or an output. 0: no limit.")
     ] = 128 * 1024**2
