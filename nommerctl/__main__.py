@@ -8,10 +8,13 @@ from nommerctl.cli.funnel import run
 from nommerctl.errors import TerminatedPassError
 from nommerctl.wiring.last_resort import end_in_time
 
+_A_MOMENT = 0.001
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
+        sys.unraisablehook = _not_raised
         signal.signal(signal.SIGTERM, _terminate)
         end_in_time()
         code = run()
@@ -26,6 +29,15 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice, it would be disturbed in that
     msg = "terminated"
     raise TerminatedPassError(msg)
+
+
+def _not_raised(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Terminate a moment later: the signal came while an object was destroyed, where what a handler raises is lost."""
+    if not isinstance(unraisable.exc_value, TerminatedPassError):
+        sys.__unraisablehook__(unraisable)
+        return
+    signal.signal(signal.SIGALRM, _terminate)
+    signal.setitimer(signal.ITIMER_REAL, _A_MOMENT)
 
 
 if __name__ == "__main__":

@@ -250,6 +250,28 @@ def unread(pipe: int) -> int:
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
 
+TOLD_WHILE_AN_OBJECT_IS_DESTROYED = """
+import os, signal, sys, time
+from nommerctl import __main__
+class Victim:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+def run():
+    victim = Victim()
+    del victim
+    time.sleep(2)
+    return 0
+__main__.run = run
+__main__.main()
+"""
+
+
+def test_a_signal_that_comes_while_an_object_is_destroyed_is_not_lost() -> None:
+    command = [sys.executable, "-c", TOLD_WHILE_AN_OBJECT_IS_DESTROYED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER, check=False)
+    assert (done.returncode, done.stderr) == (TERMINATED, "")
+
+
 TOLD_WHILE_IT_PRINTS = """
 import os, signal, sys
 from contextlib import suppress
