@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from nommerctl.adapters.local.node_home import NodeHome
+
 
 @dataclass(frozen=True)
 class Result:
@@ -96,9 +98,11 @@ class Cli:
 
     def end_workers(self) -> None:
         """Kill what this farm started, so that no test leaves anything behind."""
-        for lock in self.state_dir.glob("workers/*/lock"):
-            with suppress(OSError, ValueError, KeyError):
-                os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+        for home in map(NodeHome, (self.state_dir / "workers").glob("*")):
+            pid = home.birth().pid
+            if pid > 1 and home.alive():  # as long as it is, the number is that of no other process
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
