@@ -183,7 +183,10 @@ def test_i4_a_job_whose_worker_is_killed_is_handed_on_when_its_lease_ends(
     assert not (quick.state_dir / "workers" / "paused").exists()
 
 
-@pytest.mark.parametrize("where", ["DOWNLOADING", "ENCODING", "UPLOADING", "PERMITTED"])
+@pytest.mark.parametrize(
+    "where",
+    [*(pytest.param(where, marks=pytest.mark.slow) for where in ("DOWNLOADING", "ENCODING")), "UPLOADING", "PERMITTED"],
+)
 def test_i3_a_worker_that_was_presumed_dead_changes_nothing(quick: Cli, films: list[Path], where: str) -> None:
     # given a worker that is stopped past its lease
     (job_id,) = submit(quick, films[:1])

@@ -158,7 +158,10 @@ def test_a_worker_whose_store_is_locked_for_good_leaves_its_job_to_the_lease(qui
     in_time(hang_and_end)
 
 
-@pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE"])
+@pytest.mark.parametrize(
+    "how",
+    ["BEGIN IMMEDIATE", pytest.param("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE", marks=pytest.mark.slow)],
+)
 def test_a_worker_and_a_pass_that_find_the_store_locked_for_good(quick: Cli, film: Path, how: str) -> None:
     submit(quick, film)
 
