@@ -33,6 +33,9 @@ from nommerctl.errors import TryAgainError, UnreachableError
 DATABASE = "cache.db"
 """The file that diskcache makes in its folder."""
 
+LONGEST = 64 * 1024 * 1024
+"""Bytes of the longest entry that is read: many times what a job may hold, and no trouble for memory."""
+
 HEAD_KEY = "head"
 """The key of the head; no job id."""
 
@@ -92,6 +95,11 @@ class Known(Struct, frozen=True, kw_only=True, gc=False):
 _jobs = msgspec.json.Decoder(EncodingJob)
 _known = msgspec.json.Decoder(Known)
 _heads = msgspec.json.Decoder(Head)
+
+
+def bound(connection: sqlite3.Connection) -> None:
+    """Let this connection read no entry that is too long to be one of ours: that is damage."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:

@@ -78,6 +78,7 @@ class CachedJobs(CacheReads):
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         def checked(connection: sqlite3.Connection) -> T:
+            cache_table.bound(connection)
             if cache_table.is_cold(connection):
                 with closing(sqlite3.connect(":memory:")) as cold:
                     cache_table.make_cold(cold)

@@ -94,6 +94,7 @@ class JobCache(CacheReads):
         self._timeout = timeout
         self._keep_on = keep_on
         self._cache = _Cache(folder, timeout)
+        cache_table.bound(self._cache.connection)
         if cache_table.is_cold(self._cache.connection):
             self._cache.set(HEAD_KEY, sealed(Head()), tag=None)
             self._cache.connection.execute(f"PRAGMA user_version = {FORMAT}")

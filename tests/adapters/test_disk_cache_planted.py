@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.adapters.cache_table import CacheDamagedError, Head
+from nommerctl.adapters.cache_table import LONGEST, CacheDamagedError, Head
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import JobCache, open_cache
 from nommerctl.adapters.seal import sealed
@@ -183,6 +183,15 @@ def test_a_damaged_head_is_damage(folder: Path, value: str) -> None:
     with closing(open_cache(folder)) as cache, pytest.raises(CacheDamagedError, match="head"):
         cache.set_status(lambda status: status)
     assert len(set_aside_in(folder)) == 1
+
+
+def test_an_entry_too_long_to_be_one_of_ours_is_not_even_read(folder: Path) -> None:
+    meddle(folder, f"UPDATE Cache SET value = zeroblob({LONGEST + 1}) WHERE key = '{job_id(1)}'")  # noqa: S608 - ours
+
+    with pytest.raises(CacheDamagedError, match="too big"):
+        CachedJobs(folder).get_job(job_id(1))
+    with closing(open_cache(folder)) as cache, pytest.raises(CacheDamagedError, match="too big"):
+        cache.get_job(job_id(1))
 
 
 def test_a_missing_head_is_damage(folder: Path) -> None:
