@@ -4,6 +4,7 @@ It is the truth, so nobody here throws a record away. The sentence says how to d
 need not keep the farm from all others.
 """
 
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +12,9 @@ import msgspec
 from nommerctl.adapters.seal import BrokenSealError, R, unsealed
 from nommerctl.domain.text import shown
 from nommerctl.errors import UnreachableError
+
+_PLAIN = re.compile(r"[0-9A-Za-z-]+")
+"""What may stand in a command that people copy."""
 
 
 class Table(NamedTuple):
@@ -30,10 +34,12 @@ class Table(NamedTuple):
     def damaged(self, key: object, why: str) -> UnreachableError:
         """Return the error for a damaged row."""
         which = shown(str(key))
-        remedy = f"DELETE FROM {self.name} WHERE {self.key} = '{which}'"  # noqa: S608 - for a person to read
+        by = ""
+        if _PLAIN.fullmatch(which):  # else it is not ours, and could end the quotes that it would stand in
+            by = f": sqlite3 farm.db \"DELETE FROM {self.name} WHERE {self.key} = '{which}'\""  # noqa: S608 - to read
         return UnreachableError(
             f"the record of {self.row} {which} in farm.db is damaged ({shown(why)}): restore farm.db from a backup, or"
-            f' take this record out of it: sqlite3 farm.db "{remedy}"'
+            f" take this record out of it{by}"
         )
 
 
