@@ -1,0 +1,58 @@
+"""Measures nommerctl against what it could be compared with, and prints a table in Markdown.
+
+    .venv/bin/python -m tests.benchmarks
+
+Both sides of a row are measured in one run and in turns; medians stand in the table, with the lowest and the highest in
+brackets. Nothing is asserted about any time. All of it takes an hour, and 20 GB in the folder for temporary files, on a
+machine that should have nothing else to do; `--only NAME` and `--quick` are for a look.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.benchmarks import caches, claims, memory, starts
+from tests.benchmarks.measure import Row, Settings, body, head
+
+ROWS: dict[str, Callable[[Settings], list[Row]]] = {
+    "starts": starts.rows,
+    "claims": claims.rows,
+    "rebuild": caches.rebuild,
+    "reading": caches.reading,
+    "memory": memory.rows,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print."""
+    given = _parser().parse_args(arguments)
+    scratch = Path(tempfile.mkdtemp(prefix="nommerctl-benchmarks-"))
+    settings = Settings(scratch=scratch, runs=given.runs, quick=given.quick)
+    try:
+        _show_rows(given.only or list(ROWS), settings)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _show_rows(names: Sequence[str], settings: Settings) -> None:
+    """Print each row when it is measured: what comes after it may take long, or fail."""
+    for number, name in enumerate(names):
+        sys.stderr.write(f"{name} ...\n")
+        rows = ROWS[name](settings)
+        sys.stdout.write(("" if number else head()) + body(rows))
+        sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="NAME", help=f"only these of: {', '.join(ROWS)}")
+    parser.add_argument("--runs", type=int, metavar="N", help="measure each side N times (default: what the row needs)")
+    parser.add_argument("--quick", action="store_true", help="measure once and on little: to see that it works")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
