@@ -1,6 +1,6 @@
 """Measures nommerctl against what it could be compared with, and prints a table in Markdown.
 
-    .venv/bin/python -m tests.benchmarks
+    .venv/bin/pip install -q -e '.[local,bench]' && .venv/bin/python -m tests.benchmarks
 
 Both sides of a row are measured in one run and in turns; medians stand in the table, with the lowest and the highest in
 brackets. Nothing is asserted about any time. All of it takes an hour, and 20 GB in the folder for temporary files, on a
@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import caches, claims, memory, starts
+from tests.benchmarks import caches, claims, clips, memory, starts
 from tests.benchmarks.measure import Row, Settings, body, head
 
 ROWS: dict[str, Callable[[Settings], list[Row]]] = {
     "starts": starts.rows,
+    "clips": clips.rows,
     "claims": claims.rows,
     "rebuild": caches.rebuild,
     "reading": caches.reading,

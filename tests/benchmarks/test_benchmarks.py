@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import caches, claims, memory, starts
+from tests.benchmarks import caches, claims, clips, encode, memory, rivals, starts
 from tests.benchmarks.measure import Row, Settings, body, compared, head, in_turns
 
 
@@ -18,6 +18,33 @@ def test_starts(settings: Settings) -> None:
     assert [row.goal for row in starts.rows(settings) if row.ratio] == ["1.3", "1.9"]
 
 
+def test_clips_come_out_the_same_by_nommerctl_and_by_xargs(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    clips.make(sources, 2, "160x90", seconds=1)
+    encode.keep(clips.learnt(sources, tmp_path), tmp_path / "commands.json")
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for outputs in (ours, theirs):
+        outputs.mkdir()
+    clips.by_nommerctl(sources, ours, tmp_path)
+    clips.by_xargs(sources, theirs, tmp_path)
+    made = {path.name: path.read_bytes() for path in ours.glob("*.mp4")}
+    assert sorted(made) == ["clip-1.mp4", "clip-2.mp4"]
+    assert {path.name: path.read_bytes() for path in theirs.glob("*.mp4")} == made
+
+
+def test_the_commands_that_others_run() -> None:
+    commands = encode.learnt("/bin/ffmpeg -y -i file:/srv/a.mov -vf 'scale=w='\"'\"'640'\"'\"':h=-2' file:/srv/.a.part")
+    assert commands.encode == ("/bin/ffmpeg", "-y", "-i", "file:SOURCE", "-vf", "scale=w='640':h=-2", "file:OUTPUT")
+    assert (commands.verify[0], commands.verify[-3:]) == ("/bin/ffmpeg", ("-f", "null", "-"))
+    assert {"-xerror", "-max_pixels", "file:OUTPUT"} < set(commands.verify)
+    assert encode.script(encode.Commands(commands.encode, ("/bin/ffmpeg", "-xerror", "-i", "file:OUTPUT"))) == (
+        "set -e\n"
+        '/bin/ffmpeg -y -i file:"$1" -vf \'scale=w=\'"\'"\'640\'"\'"\':h=-2\' file:"$2".part > "$2".log 2>&1\n'
+        '/bin/ffmpeg -xerror -i file:"$2".part > "$2".log 2>&1\n'
+        'mv "$2".part "$2"\n'
+    )
+
+
 def test_claims(tmp_path: Path) -> None:
     claims.by_workers(tmp_path / "ours", 100, workers=2)
     claims.by_sql(tmp_path / "theirs", 100, workers=2)
@@ -26,6 +53,11 @@ def test_claims(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [caches.reading, caches.rebuild, memory.rows])
 def test_rows_of_a_large_farm(rows: Callable[[Settings], list[Row]], settings: Settings) -> None:
     assert all(row.ours for row in rows(settings))
+
+
+def test_what_is_missing_is_said_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "install" in str(rivals.rq_lacks())
 
 
 def test_sides_take_turns() -> None:
