@@ -18,6 +18,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     scratch: Path
     runs: int | None = None
     quick: bool = False
+    million: bool = True
 
     def turns(self, usual: int, quick: int = 1) -> int:
         """How many measurements of each side a row makes."""

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.benchmarks import caches, claims, clips, encode, memory, rivals, starts
+from tests.benchmarks import caches, claims, clips, encode, growth, memory, plot, rivals, starts
+from tests.benchmarks.farms import grown
+from tests.benchmarks.growth import Growth
 from tests.benchmarks.measure import Row, Settings, body, compared, head, in_turns
 
 
@@ -55,6 +58,10 @@ def test_rows_of_a_large_farm(rows: Callable[[Settings], list[Row]], settings: S
     assert all(row.ours for row in rows(settings))
 
 
+def test_growth(settings: Settings) -> None:
+    assert all(growth.at(200, grown, settings).values())
+
+
 def test_what_is_missing_is_said_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "install" in str(rivals.rq_lacks())
@@ -84,3 +91,33 @@ def test_a_table() -> None:
         "| a read | another | 3.00 ms | 250 µs | 12.00 | 20 |\n"
         "| a job | `huey` | missing: huey |  |  |  |\n"
     )
+
+
+GROWTH = Growth(
+    "A <large> farm",
+    [100, 1_000, 10_000],
+    {
+        "list": [0.2, 0.3, 3.0],
+        "submit": [0.2, 0.2, 0.2],
+        "why": [1.0, 10.0, float("inf")],
+    },
+)
+
+
+def test_a_table_of_growth() -> None:
+    assert growth.markdown(GROWTH) == (
+        "A <large> farm\n\n"
+        "| command | 100 jobs | 1,000 jobs | 10,000 jobs | slope over the last decade |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| list | 200 ms | 300 ms | 3.00 s | 1.00 |\n"
+        "| submit | 200 ms | 200 ms | 200 ms | 0.00 |\n"
+        "| why | 1.00 s | 10.0 s | over 300 s |  |\n"
+    )
+
+
+def test_a_picture_of_growth() -> None:
+    picture = ET.fromstring(plot.svg([GROWTH]))  # noqa: S314 - our own
+    said = ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"A <large> farm", "10,000", "0.1 s", "10 s", "list", "1.0", "submit", "0.0", "why"} <= set(said)
+    lines = [line.get("points", "") for line in picture.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(points.split()) for points in lines] == [3, 3, 2]
