@@ -76,6 +76,7 @@ class Racer:
         ports = WorkerPorts(
             store=self.store,
             ledger=FakeLedger(self.race.clock),
+            together=self.database.together,
             new_jobs=self.new_jobs,
             changes=SteppingQueue(self, "state-changes"),
             storage=SteppingFiles(self),

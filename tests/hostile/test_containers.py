@@ -71,7 +71,7 @@ def test_a_track_said_to_be_in_another_file_is_not_taken_from_there(
 def test_a_track_said_to_be_on_a_server_is_not_fetched(
     finished: Callable[..., Path], canaries: Canaries, mov: bytes
 ) -> None:
-    finished("film.mov", mov_with_url(mov, canaries.url()))
+    assert finished("film.mov", mov_with_url(mov, canaries.url())).exists()
 
 
 def test_a_movie_that_names_the_one_to_play_in_its_place_is_none(farm: HostileFarm, canaries: Canaries) -> None:
@@ -86,7 +86,7 @@ def test_a_playlist_in_the_place_of_subtitles_is_not_followed(
 ) -> None:
     playlist = hls_segments(canaries.film, canaries.url())
 
-    finished("film.avi", avi(bytes(768), bytes(4), (16, 16), subtitles=playlist))
+    assert finished("film.avi", avi(bytes(768), bytes(4), (16, 16), subtitles=playlist)).exists()
 
 
 @pytest.mark.parametrize(("extension", "attack"), [("flac", flac_with_linked_cover), ("mp3", mp3_with_linked_cover)])
@@ -101,7 +101,7 @@ def test_a_cover_that_is_only_a_link_is_not_fetched(
 ) -> None:
     tone = made.make(f"tone.{extension}", "-i", str(clips["tone.wav"])).read_bytes()
 
-    finished(f"tone.{extension}", attack(tone, canaries.url("/cover.png")), SOUND, ".m4a")
+    assert finished(f"tone.{extension}", attack(tone, canaries.url("/cover.png")), SOUND, ".m4a").exists()
 
 
 def test_attachments_land_nowhere_whatever_they_are_called(
