@@ -108,7 +108,7 @@ def by_nommerctl(sources: Path, outputs: Path, scratch: Path) -> float:
         _nommerctl(state_dir, "worker", "--once", "--slots", str(WORKERS))
 
     seconds = timed(by_hand)
-    rivals.until_all_are_there(sources, outputs)
+    rivals.until_all_are_there(sources, outputs, within=0)
     return seconds
 
 
@@ -119,7 +119,7 @@ def by_xargs(sources: Path, outputs: Path, scratch: Path) -> float:
     pairs.write_text("".join(f"{source}\n{outputs}/{source.stem}.mp4\n" for source in sorted(sources.iterdir())))
     command = ["xargs", "-a", str(pairs), "-n", "2", "-P", str(WORKERS), "sh", str(script)]
     seconds = timed(lambda: subprocess.run(command, check=True))
-    rivals.until_all_are_there(sources, outputs)
+    rivals.until_all_are_there(sources, outputs, within=0)
     return seconds
 
 

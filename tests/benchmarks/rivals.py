@@ -68,17 +68,17 @@ def redis(scratch: Path) -> Iterator[Path]:
     socket = scratch / "redis.sock"
     settings = ["--port", "0", "--unixsocket", str(socket), "--dir", str(scratch), "--save", "", "--appendonly", "no"]
     with _running(["redis-server", *settings], {}):
-        _wait(socket.exists, "Redis is not up")
+        _wait(socket.exists, "Redis is not up", within=30.0)
         yield socket
 
 
-def until_all_are_there(sources: Path, outputs: Path) -> None:
-    """Wait until there is an output for every source."""
+def until_all_are_there(sources: Path, outputs: Path, *, within: float = 1800.0) -> None:
+    """Wait until there is an output for every source; RuntimeError if that takes too long."""
     wanted = {f"{source.stem}.mp4" for source in sources.iterdir()}
-    _wait(lambda: wanted <= {output.name for output in outputs.iterdir()}, "not all outputs came about")
+    _wait(lambda: wanted <= {output.name for output in outputs.iterdir()}, "not all outputs came about", within=within)
 
 
-def _wait(condition: Callable[[], bool], otherwise: str, *, within: float = 1800.0) -> None:
+def _wait(condition: Callable[[], bool], otherwise: str, *, within: float) -> None:
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
