@@ -17,7 +17,7 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -48,8 +48,9 @@ SCHEMA = "a622376480443aca9f582904c06af3da52b48bd5bdbd6ccdfb0ad9fc3b2d6a27"
 _ENTRY = "SELECT key, raw, tag, mode, filename, CAST(value AS BLOB) FROM Cache "
 _ALL = _ENTRY + "WHERE tag IS NOT NULL"
 _BY_KEY = _ENTRY + "WHERE key = ? AND raw = 1"
-_FIRST = _ENTRY + "WHERE tag = ? ORDER BY rowid LIMIT ?"
-_LAST = _ENTRY + "WHERE tag = ? ORDER BY rowid DESC LIMIT ?"
+_SOUND = "SELECT key, CAST(value AS BLOB) FROM Cache WHERE tag = ? AND raw = 1 AND mode = 1 AND filename IS NULL "
+_FIRST = _SOUND + "ORDER BY rowid LIMIT ?"
+_LAST = _SOUND + "ORDER BY rowid DESC LIMIT ?"
 _WRITE = (
     "INSERT INTO Cache (key, raw, store_time, access_time, tag, mode, value) VALUES (?, 1, 0, 0, ?, 1, ?)"
     " ON CONFLICT (key, raw) DO UPDATE SET tag = excluded.tag, value = excluded.value"
@@ -173,24 +174,36 @@ def jobs(
     limit: int | None = None,
 ) -> list[R]:
     """What is made of the cached jobs in these states, oldest first; see ports.CachedJobs.map_jobs for the limit."""
-    found: dict[JobId, tuple[Instant, JobId, R]] = {}
+    found: list[tuple[Instant, JobId, R]] = []
     count = counts(connection)
     for state in states:
         room = count[state] if limit is None else min(count[state], limit - len(found))
         if room:
-            found |= _in_state(connection, state, make, room, whole=limit is None)
-    return [made for _, _, made in sorted(found.values(), key=itemgetter(0, 1))]
+            read = _in_state(connection, state, room, whole=limit is None)
+            found += ((job.created, job.id, make(job)) for job in read)
+    found.sort(key=itemgetter(0, 1))
+    return [made for _, _, made in found]
 
 
-def _in_state(
-    connection: sqlite3.Connection, state: JobState, make: Callable[[EncodingJob], R], room: int, *, whole: bool
-) -> dict[JobId, tuple[Instant, JobId, R]]:
-    """What is made of so many jobs in one state, which is all of them if they are to be read `whole`."""
+def jobs_with_state(connection: sqlite3.Connection, state: JobState) -> list[EncodingJob]:
+    """The cached jobs in one state, oldest first."""
+    return sorted(_in_state(connection, state, counts(connection)[state], whole=True), key=attrgetter("created", "id"))
+
+
+def _in_state(connection: sqlite3.Connection, state: JobState, room: int, *, whole: bool) -> Iterator[EncodingJob]:
+    """So many jobs in one state, which is all of them if they are to be read `whole`."""
     statement = _LAST if state in FINISHED_STATES else _FIRST
-    read = map(_job, connection.execute(statement, (state.value, -1 if whole else room)))
-    found = {each.id: (each.created, each.id, make(each)) for each in read if each.state is state}
-    _check_count(len(found), room)
-    return found
+    keys = set()
+    for key, text in connection.execute(statement, (state.value, -1 if whole else room)):
+        try:
+            job = unsealed(text, _jobs)
+        except BrokenSealError as error:
+            raise _damaged(key, f"cannot be read: {error}") from error
+        if job.id != key or job.state is not state:
+            raise _damaged(key, "holds another job")
+        keys.add(key)
+        yield job
+    _check_count(len(keys), room)
 
 
 def _check_count(found: int, expected: int) -> None:

@@ -44,7 +44,7 @@ class CacheReads(ABC):
 
     def get_jobs_with_state(self, state: JobState) -> list[EncodingJob]:
         """Return the cached jobs in this state, oldest `created` first, read by the index of states."""
-        return self.map_jobs([state], _itself)
+        return self._read(lambda connection: cache_table.jobs_with_state(connection, state))
 
     def map_jobs(
         self, states: Sequence[JobState], make: Callable[[EncodingJob], T], *, limit: int | None = None

@@ -33,13 +33,9 @@ def prune(
 
 
 def _uncache(reads: FarmReads, perform: Performer, *, before: Instant) -> None:
-    done = [
-        job.id
-        for state in JobState
-        if state in FINISHED_STATES
-        for job in reads.cache.get_jobs_with_state(state)
-        if job.changed < before and not job.open
-    ]
+    finished = [state for state in JobState if state in FINISHED_STATES]
+    due = reads.cache.map_jobs(finished, lambda job: job.id if job.changed < before and not job.open else None)
+    done = [job_id for job_id in due if job_id is not None]
     if done:
         change = Change("uncache", counted(len(done), "job"), "finished longer ago than cache.keep_finished")
         perform(change, lambda writes: writes.cache.remove_jobs(done))
