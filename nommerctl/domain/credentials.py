@@ -6,12 +6,11 @@ A secret that is part of a path, or of a parameter with a harmless name, is not 
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from msgspec import structs
-
-from nommerctl.domain.job import EncodingJob
+if TYPE_CHECKING:
+    from nommerctl.domain.job import EncodingJob
 
 MASK = "***"
 
@@ -73,11 +72,13 @@ def masked(text: str) -> str:
     return _masked(uri, _patterns(_NOTHING)) + colon + _masked(rest, _patterns(_BLANKS))
 
 
-def without_credentials(job: EncodingJob) -> EncodingJob:
+def without_credentials(job: "EncodingJob") -> "EncodingJob":
     """Return a job as it is kept where nothing is fetched from its source and nobody told: its URIs are masked.
 
     So are its details. The rest of what was said of it was masked when it was noted (moves.py).
     """
+    from msgspec import structs  # here, so that a sentence does not pay for it
+
     texts = {"source": job.source, "dest": job.dest, "notify_url": job.notify_url, "details": job.details}
     fit = {name: None if text is None else masked(text) for name, text in texts.items()}
     return job if fit == texts else structs.replace(job, **fit)

@@ -43,7 +43,7 @@ def _presentable(value: Any) -> Any:  # noqa: ANN401 - JSON is made of anything
         case float() if not math.isfinite(value):
             return None
         case dict():
-            return {key: _presentable(inner) for key, inner in value.items()}
+            return {masked(key): _presentable(inner) for key, inner in value.items()}
         case list() | tuple():
             return [_presentable(inner) for inner in value]
         case _:
