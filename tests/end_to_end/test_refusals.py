@@ -108,6 +108,11 @@ def test_a_destination_whose_kind_is_unknown(here: InProcessCli, source: Path) -
     assert "mp4" in said
 
 
+def test_a_folder_on_a_server_as_destination(here: InProcessCli, source: Path) -> None:
+    said = refused(here, source, "--dest", "https://host/out/", "--preset", "web-480p")
+    assert said == "a destination cannot be 'https:' with this backend: it takes file:"
+
+
 def test_a_destination_over_its_own_source(here: InProcessCli, source: Path) -> None:
     said = refused(here, source, "--dest", source, "--preset", "web-480p")
     assert said == f"'{source}' would be written over its own source: give another --dest"

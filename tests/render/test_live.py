@@ -24,3 +24,11 @@ def test_names_of_any_kind_take_the_same_room_and_no_effect() -> None:
     fields = [bar_fields(make_job(1, source=f"/in/{name}"))["name"] for name in names]
     assert {cells(name) for name in fields} == {24}
     assert not any("\x1b" in name for name in fields)
+
+
+def test_the_name_of_what_is_fetched_shows_no_secret_of_its_query() -> None:
+    names = [
+        bar_fields(make_job(1, source=f"https://host/a.mov?token={token}"))["name"].rstrip()
+        for token in ("abc", "ab/c", "ab;c")
+    ]
+    assert names == ["a.mov?token=***"] * 3
