@@ -166,7 +166,14 @@ def test_what_others_stored_is_masked_and_not_used(
     SqliteQueue(database, "state-changes", clock).send(uris)
     database.close()
     # when everything is run that there is
-    looks = [*(("show", job.id) for job in jobs), ("list",), ("nodes",), ("why",), ("queue", "dead", "list")]
+    looks = [
+        *(("show", job.id) for job in jobs),
+        ("list",),
+        ("nodes",),
+        ("why",),
+        ("queue", "dead", "list"),
+        ("status",),
+    ]
     told = [job.id for job in jobs if job.notify_url]
     passes = [("cancel", *told), ("run", "--dry-run"), ("refresh", "--rebuild"), ("worker", "--once"), ("run",)]
     for arguments in (*passes, ("scale",), *looks):

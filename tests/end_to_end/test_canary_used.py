@@ -1,6 +1,7 @@
 """I9: a secret that is needed, in the query of a source or of a listener, is used and stored, and shown to nobody."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.web import Answer, Exchange, reply, serving
 
 SIGNED = f"X-Amz-Signature={CANARY}&X-Amz-Date=1"
 
-FORMS = (("list",), ("nodes",), ("why",), ("refresh",), ("refresh", "--dry-run"), ("scale", "--dry-run"))
+FORMS = (("list",), ("nodes",), ("why",), ("status",), ("refresh",), ("refresh", "--dry-run"), ("scale", "--dry-run"))
 
 
 def look_everywhere(here: InProcessCli, *jobs: str) -> None:
@@ -22,6 +23,19 @@ def look_everywhere(here: InProcessCli, *jobs: str) -> None:
         assert_unsaid(here.run(*form, code=None))
         assert_unsaid(here.run(*form, "--json", code=None))
     assert not any("logs" in place for place in holders(here.state_dir))
+
+
+def test_the_watch_sees_arguments_and_variables() -> None:
+    with watched_processes() as caught:
+        for argument, variable in ((CANARY, ""), ("", CANARY)):
+            with subprocess.Popen(
+                ["/bin/sh", "-c", "read x", argument], stdin=subprocess.PIPE, env={"V": variable}
+            ) as it:
+                eventually(lambda: caught, every=0.01)
+                shown, _, _ = caught.pop().partition(":")
+                assert shown == ("cmdline" if argument else "environ")
+                it.kill()
+            caught.clear()
 
 
 def test_a_signed_url_is_fetched_and_a_listener_told_and_nobody_else(

@@ -52,6 +52,7 @@ def test_what_is_written_in_lines_is_tame(farm: InProcessCli, color: str) -> Non
         payloads.assert_tame(result.stderr)
         if color == "0":
             assert "\x1b" not in result.stdout
+    assert ("\x1b[1m" in farm.run("why", env={"FORCE_COLOR": color}).stdout) == (color == "1")
 
 
 def test_a_text_with_lines_keeps_to_its_lines(farm: InProcessCli) -> None:
@@ -69,6 +70,12 @@ def test_rows_have_their_columns_and_no_formula(farm: InProcessCli) -> None:
     assert [job[2:5] for job in jobs] == [[cell] * 3 for cell in CELLS for _ in STATES]
     assert {node[0]: node[9] for node in nodes} == {f"a1-{place}": cell for place, cell in enumerate(CELLS)}
     assert letters == [[cell, "51"] for cell in CELLS]
+
+
+def test_what_sums_up_is_tame_too(farm: InProcessCli) -> None:
+    for form in ("status", "doctor"):
+        payloads.assert_rows(farm.run(form, code=None).stdout)
+        payloads.assert_document(farm.run(form, "--json", code=None).stdout)
 
 
 def test_documents_give_the_texts_back_whole(farm: InProcessCli) -> None:
@@ -114,6 +121,14 @@ def test_a_lock_that_names_its_holder_in_such_a_text(here: InProcessCli, text: s
         said = here.run("refresh", code=75, env={"TERM": "xterm"}).stderr
     payloads.assert_one_line(said)
     assert "(process 1, since" in said
+
+
+@pytest.mark.parametrize("name", ["__class__", "__struct_fields__", "", "\x1b[2J"])
+def test_a_record_of_no_pass_says_nothing(here: InProcessCli, name: str) -> None:
+    here.run("refresh")
+    record = {"name": name, "started": 1, "unattended_since": 1}
+    (here.state_dir / "locks" / "refresh.json").write_text(json.dumps(record))
+    assert here.run("list").stderr == ""
 
 
 def test_the_archive_holds_one_line_for_each_job(farm: InProcessCli, tmp_path: Path) -> None:

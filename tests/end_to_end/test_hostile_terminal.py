@@ -15,7 +15,7 @@ from tests.terminal import run_in_terminal
 
 TEXTS = tuple(payloads.PAYLOADS.values())
 
-NAME = "\x1b[2J\x1b[5;41m\x1b]0;t\x07\x9b5m\n[red]:smile:\u202e\u200b" + "e" + "\u0301" * 60 + "映"
+NAME = "[red]\x1b[2J\x1b[5;41m\x1b]0;t\x07\x9b5m\n:smile:\u202e\u200b" + "e" + "\u0301" * 60 + "映"
 """A name of a file with something of everything: 168 bytes."""
 
 PROGRESS = re.compile(r"\x1b\[(?:\?25[lh]|1A|2K|(?:1;)?(?:0|3[0-7]|38;5;[0-9]+|38;2;[0-9]+;[0-9]+;[0-9]+)m)|\r")
@@ -36,7 +36,7 @@ def test_tables_fit_and_are_tame(filled: InProcessCli, columns: int, color: bool
     folder = filled.cwd / payloads.PAYLOADS["csi"].replace("/", "_")
     folder.mkdir()
     (folder / "config.toml").write_text("")
-    for arguments in (("list",), ("nodes",), ("--config", folder / "config.toml", "config", "show")):
+    for arguments in (("list",), ("nodes",), ("status",), ("--config", folder / "config.toml", "config", "show")):
         written = run_in_terminal(filled, *arguments, columns=columns, env=env).stdout
         payloads.assert_table(written, width=columns)
         assert ("\x1b" in written) is color
@@ -45,7 +45,8 @@ def test_tables_fit_and_are_tame(filled: InProcessCli, columns: int, color: bool
     assert [found[1] for found in states if found] == [*JobState] * len(TEXTS)
 
 
-def test_a_job_is_shown_tame(filled: InProcessCli) -> None:
+def test_a_job_and_a_checkup_are_shown_tame(filled: InProcessCli) -> None:
+    payloads.assert_table(run_in_terminal(filled, "doctor", columns=80, code=None).stdout, width=80)
     for name in ("csi", "c1", "lines", "marks"):
         place = list(payloads.PAYLOADS).index(name)
         written = run_in_terminal(filled, "show", id_in(JobState.ERROR, place), columns=80).stdout
@@ -67,9 +68,10 @@ def test_somebody_waits_for_a_job_of_that_name(cli: Cli, clips: Clips, tmp_path:
     arguments = ("submit", film, "--dest", f"{tmp_path}/", "--preset", "audio-m4a", "--wait")
     written = run_in_terminal(cli, *arguments, columns=80).stdout
     assert "\x1b[?25l" in written
-    payloads.assert_tame(PROGRESS.sub("", written))
-    assert r"\x1b[2J\x1b" in written
-    assert "FINISHED" in written
+    plain = PROGRESS.sub("", written)
+    payloads.assert_tame(plain)
+    assert any(r"[red]\x1b" in line and "%" in line for line in plain.split("\n"))
+    assert "FINISHED" in plain
 
 
 @pytest.mark.slow
