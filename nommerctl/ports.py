@@ -30,7 +30,7 @@ Together: TypeAlias = Callable[[], AbstractContextManager[None]]
 
 Then it is lasting all at once when the context is left, or, if that raises, not at all; others who want to write wait
 meanwhile, so it holds nothing that takes long. Where store and queues are services apart, each write is a step of its
-own: so the order of the writes has to be right all the same.
+own: so the order of the writes has to be right all the same. One within another is a part of it.
 """
 
 
@@ -160,7 +160,7 @@ class CachedJobs(Protocol):
 
         `make` keeps of a job what it needs, so that 100,000 of them are never in memory at once; it may be called again
         for the same job. With a `limit`, of at most so many jobs: the states in the order given; of the unfinished
-        ones those that were cached first, of the finished ones those that were cached last.
+        ones those that were first found in their state, of the finished ones those that were found in it last.
         """
 
     def states(self) -> dict[JobId, JobState]:

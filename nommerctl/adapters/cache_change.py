@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from typing import TypeVar
 
 from nommerctl.adapters import cache_table
 from nommerctl.adapters.cache_table import CacheDamagedError, Head, Known
 from nommerctl.adapters.seal import seal_of, sealed
+from nommerctl.domain.batches import batches
 from nommerctl.domain.cached import as_cached
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.times import Instant
@@ -30,21 +30,21 @@ class CacheChange:
 
     def put(self, jobs: Iterable[EncodingJob]) -> None:
         """Cache jobs, but for those that are cached with a higher `version` already."""
-        for batch in _batches(jobs):
+        for batch in batches(jobs, BATCH):
             self._put(batch, cache_table.known(self._connection, [job.id for job in batch]))
 
     def replace_all(self, jobs: Iterable[EncodingJob], as_of: Instant) -> None:
         """Cache jobs by the same rule; forget all others, but for those that changed at or after `as_of`."""
         known = cache_table.known(self._connection)
         others = {job_id for job_id, each in known.items() if each.changed < as_of}
-        for batch in _batches(jobs):
+        for batch in batches(jobs, BATCH):
             self._put(batch, known)
             others.difference_update(job.id for job in batch)
         self._forget(others, known)
 
     def remove(self, ids: Iterable[JobId]) -> None:
         """Forget jobs; no error for those that are not cached."""
-        for batch in _batches(ids):
+        for batch in batches(ids, BATCH):
             known = cache_table.known(self._connection, batch)
             self._forget(known.keys(), known)
 
@@ -58,7 +58,9 @@ class CacheChange:
 
     def _put(self, jobs: Iterable[EncodingJob], known: dict[JobId, Known]) -> None:
         """Write what is new to the cache, and enter it into `known`: a job may come twice."""
-        entries = []
+        entries: list[tuple[JobId, str, str]] = []
+        entered: set[JobId] = set()
+        moved: set[JobId] = set()
         for job in jobs:
             text = sealed(as_cached(job))
             new = Known(changed=job.changed, version=job.version, state=job.state, seal=seal_of(text))
@@ -67,18 +69,16 @@ class CacheChange:
                 continue
             if old is not None:
                 self._counts[old.state] -= 1
+                if old.state is not job.state and job.id not in entered:
+                    moved.add(job.id)
             self._counts[job.state] += 1
             known[job.id] = new
+            entered.add(job.id)
             entries.append((job.id, job.state.value, text))
+        cache_table.delete(self._connection, list(moved))  # so that the rows of a state stand as jobs came into it
         cache_table.write(self._connection, entries)
 
     def _forget(self, ids: Iterable[JobId], known: dict[JobId, Known]) -> None:
         gone = list(ids)
         self._counts.subtract(known[job_id].state for job_id in gone)
         cache_table.delete(self._connection, gone)
-
-
-def _batches(things: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(things)
-    while batch := list(islice(rest, BATCH)):
-        yield batch

@@ -1,15 +1,15 @@
 """The job cache examined from end to end, read only, and compared with the store."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nommerctl.adapters import cache_table
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import check_settings
 from nommerctl.adapters.sqlite_integrity import complaints
-from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.batches import batches
+from nommerctl.domain.job import JobId
 from nommerctl.domain.soundness import CacheFacts
 from nommerctl.errors import AWAY
 
@@ -49,7 +49,7 @@ class CacheExamination(CachedJobs):
         jobs = unfinished = 0
         compared = True
         unknown = ahead = behind = 0
-        for some in _batches(cache_table.each_job(connection)):
+        for some in batches(cache_table.each_job(connection), _AT_ONCE):
             self._heed()
             jobs += len(some)
             unfinished += sum(not job.finished for job in some)
@@ -71,8 +71,3 @@ class CacheExamination(CachedJobs):
             ahead=ahead,
             behind=behind,
         )
-
-
-def _batches(jobs: Iterator[EncodingJob]) -> Iterator[list[EncodingJob]]:
-    while batch := list(islice(jobs, _AT_ONCE)):
-        yield batch

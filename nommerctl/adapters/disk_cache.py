@@ -258,7 +258,7 @@ def _translating(folder: Path) -> Iterator[None]:
     try:
         yield
     except _GiverFailedError as failed:
-        raise failed.error from None
+        raise failed.error from failed.error.__cause__
     except (*ERRORS, diskcache.Timeout) as error:
         raise _meaning(error, folder) from error
     except OSError as error:

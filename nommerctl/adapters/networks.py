@@ -1,7 +1,13 @@
 """How far away an address is."""
 
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+_IPV4_AT_THE_END = tuple(
+    IPv6Network(prefix)
+    for prefix in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")  # RFC 4291, 2765, 6052, 8215
+)
+_PROTOCOL_ASSIGNMENTS = IPv4Network("192.0.0.0/24")
 
 
 class Network(StrEnum):
@@ -16,10 +22,20 @@ class Network(StrEnum):
 def network_of(address: str) -> Network:
     """Return where an IP address leads (RFC 6890). `0.0.0.0` and `::` lead to this machine, as Linux has it."""
     ip = ip_address(address)
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, IPv6Address):
+        ip = _embedded(ip) or ip
     if ip.is_loopback or ip.is_unspecified:
         return Network.MACHINE
     if ip.is_link_local:
         return Network.LINK
-    return Network.INTERNET if ip.is_global else Network.PRIVATE
+    public = ip.is_global and not (ip.is_multicast or ip.is_reserved or ip in _PROTOCOL_ASSIGNMENTS)
+    return Network.INTERNET if public and not (isinstance(ip, IPv6Address) and ip.is_site_local) else Network.PRIVATE
+
+
+def _embedded(ip: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that a gateway, or the kernel, would make of this one; None if it is none of these."""
+    if ip.ipv4_mapped is not None or ip.sixtofour is not None:
+        return ip.ipv4_mapped or ip.sixtofour
+    if any(ip in prefix for prefix in _IPV4_AT_THE_END) and int(ip) > 1:
+        return IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return None

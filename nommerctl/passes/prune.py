@@ -3,9 +3,9 @@
 Media-nommer's `uncache_finished_jobs` and the pruning of its job state domain.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 
+from nommerctl.domain.batches import batches
 from nommerctl.domain.config import CacheSettings, UpkeepSettings
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.outcome import Change, Outcome
@@ -25,7 +25,7 @@ def prune(
     """Make one pass. Jobs with changes still to be told stay, in the cache and in the store."""
     now = clock()
     _uncache(reads, perform, before=now - micros(cache_settings.keep_finished))
-    for batch in _batches(reads.store.finished_before(now - micros(upkeep.retention))):
+    for batch in batches(reads.store.finished_before(now - micros(upkeep.retention)), BATCH):
         why = "finished longer ago than upkeep.retention"
         reason = f"archived, {why}" if upkeep.archive else why
         perform(Change("remove", counted(len(batch), "job"), reason), _remove(batch))
@@ -39,11 +39,6 @@ def _uncache(reads: FarmReads, perform: Performer, *, before: Instant) -> None:
     if done:
         change = Change("uncache", counted(len(done), "job"), "finished longer ago than cache.keep_finished")
         perform(change, lambda writes: writes.cache.remove_jobs(done))
-
-
-def _batches(jobs: Iterator[EncodingJob]) -> Iterator[list[EncodingJob]]:
-    while batch := list(islice(jobs, BATCH)):
-        yield batch
 
 
 def _remove(jobs: Sequence[EncodingJob]) -> Effect:

@@ -12,9 +12,7 @@ from nommerctl.domain.text import shown, storable
 from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import check_notify_url, file_name_stem, normalised
 from nommerctl.errors import UsageError
-from nommerctl.passes.announce import hint
-from nommerctl.passes.means import FarmWrites
-from nommerctl.ports import SourceLook, Storage
+from nommerctl.ports import JobStore, Queue, SourceLook, Storage, Together
 
 FRESH = 5.0
 """Seconds since its last change within which a source may still be being written."""
@@ -130,16 +128,17 @@ def _checked(job: EncodingJob, storage: Storage) -> SourceLook:
     return look
 
 
-def store_jobs(jobs: Sequence[EncodingJob], writes: FarmWrites) -> list[EncodingJob]:
-    """Store the jobs, then queue them, then announce and cache them; return each as it stands in the store.
+def store_jobs(
+    jobs: Sequence[EncodingJob], *, store: JobStore, new_jobs: Queue, changes: Queue, together: Together
+) -> list[EncodingJob]:
+    """Store the jobs, then queue them, then announce them; return each as it stands in the store.
 
     A job that exists already (same client id) is not touched; its message is sent again, which is harmless (I3) and
     mends a submit that died half-way.
     """
-    with writes.together():
-        stored = writes.store.submit(jobs)
+    with together():
+        stored = store.submit(jobs)
         unfinished = [job.id for job in stored if not job.finished]
-        writes.new_jobs.send(unfinished)
-        writes.changes.send(unfinished)
-    hint(writes.cache, stored)
+        new_jobs.send(unfinished)
+        changes.send(unfinished)
     return stored

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from nommerctl.ports import Archive, Storage
     from nommerctl.wiring.local import LocalBackend
 
-CACHE_PATIENCE = 20.0
-"""Seconds to wait for another process that writes the cache."""
-
 
 class Invocation(Struct, frozen=True, kw_only=True):
     """The flags that stand before every verb."""
@@ -147,7 +144,7 @@ class Farm:
         from nommerctl.adapters.disk_cache import open_cache
 
         self.prepare()
-        return open_cache(self.state_dir / "cache", CACHE_PATIENCE, keep_on=self._keep_on)
+        return open_cache(self.state_dir / "cache", keep_on=self._keep_on)
 
     def writes(self, heed: Callable[[], None]) -> "FarmWrites":
         """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""

@@ -109,7 +109,8 @@ def _sandbox() -> Iterator[Finding]:
 def _scratch() -> Iterator[Path]:
     """A folder for a trial, gone afterwards."""
     try:
-        with tempfile.TemporaryDirectory(prefix="nommerctl-doctor-") as folder:
-            yield Path(folder)
+        folder = tempfile.TemporaryDirectory(prefix="nommerctl-doctor-")
     except OSError as error:
         raise translated(error, "the folder for temporary files (TMPDIR) cannot be used") from error
+    with folder as path:
+        yield Path(path)

@@ -5,12 +5,12 @@ import signal
 import threading
 import time
 
+from nommerctl.errors import ExitCode
+
 PATIENCE = 4.5
 """Seconds from the signal."""
 
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-_OF_A_SIGNAL = 128
-"""What a shell adds to the number of a signal that ended a command."""
 
 
 def end_in_time(patience: float = PATIENCE) -> None:
@@ -31,4 +31,4 @@ def _wait(told: int, patience: float) -> None:
     while (number := os.read(told, 1)[0]) not in _ENDING:
         pass
     time.sleep(patience)
-    os._exit(_OF_A_SIGNAL + number)
+    os._exit(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)

@@ -20,8 +20,10 @@ from nommerctl.errors import (
     EncodingError,
     InterruptedPassError,
     TerminatedPassError,
+    TryAgainError,
     UsageError,
 )
+from nommerctl.passes.announce import hint
 from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
@@ -64,8 +66,19 @@ def submit_jobs(farm: Farm, submission: Submission) -> Submitted:
     check_files(asked, farm.storage, now=now, sleep=sleep)
     _check_ffmpeg(farm, request)
     farm.prepare()
-    warmed = _warm_cache(farm)
-    return Submitted(asked, store_jobs(asked, farm.writes(heed=lambda: None)), warmed)
+    backend = farm.backend
+    try:
+        warmed = _warm_cache(farm)
+    except TryAgainError:  # somebody else is rebuilding it, for longer than one waits
+        cache, warmed = None, None
+    else:
+        cache = farm.cache
+    stored = store_jobs(
+        asked, store=backend.store, new_jobs=backend.new_jobs, changes=backend.changes, together=backend.together
+    )
+    if cache is not None:
+        hint(cache, stored)
+    return Submitted(asked, stored, warmed)
 
 
 def _check_ffmpeg(farm: Farm, request: Request) -> None:

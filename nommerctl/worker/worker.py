@@ -1,6 +1,5 @@
 """The worker's loop: claim jobs, keep them by heartbeats, and go when there is nothing to do."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -20,13 +19,11 @@ from nommerctl.domain.times import Instant, micros, seconds_between
 from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.ports import Message
 from nommerctl.worker.attempt import Attempt, WorkerPorts
+from nommerctl.worker.fitness import Fitness
 from nommerctl.worker.notice import Notice
 
 POLL = 0.25
 """Seconds between two looks at the queue, and at whether the worker was told to end."""
-
-PROBE = 64 * 1024
-"""Bytes that must find room in a node's folder before it works again."""
 
 REASONABLE_BEATS = 3
 """A node whose last beat is older than so many heartbeats does not count as company."""
@@ -75,7 +72,7 @@ class Worker:
         self._wake = threading.Event()
         self._notice = Notice()
         self._taken = 0
-        self._unfit = False
+        self._fitness = Fitness(identity.folder, settings.heartbeat)
 
     def stop(self, reason: str) -> None:
         """Have all jobs handed back and the loop end. May be called from a signal handler: it takes no lock."""
@@ -136,7 +133,7 @@ class Worker:
     def _fill(self) -> bool:
         """Receive for the free slots; return whether anything was received."""
         free = self._slots - len(self._active)
-        if not free or not self._fit():
+        if not free or not self._fitness.allows():
             return False
         try:
             with self._ports.together():
@@ -148,23 +145,6 @@ class Worker:
         for what_follows in follow:
             what_follows()
         return bool(messages)
-
-    def _fit(self) -> bool:
-        """Whether this node can work at all: once a job failed for want of room for it, not until there is room again.
-
-        Else it would receive the same job at once, again and again, until the job is given up.
-        """
-        if self._unfit:
-            probe = self._identity.folder / "probe"
-            try:
-                probe.mkdir(exist_ok=True)
-                (probe / "file").write_bytes(bytes(PROBE))
-            except OSError:
-                return False
-            finally:
-                shutil.rmtree(probe, ignore_errors=True)
-            self._unfit = False
-        return True
 
     def _take(self, message: Message) -> FollowUp:
         """Settle what becomes of a message; return what is to be done once that is lasting."""
@@ -236,7 +216,7 @@ class Worker:
             if attempt.over.is_set():
                 thread.join()
                 del self._active[lease_id]
-                self._unfit |= attempt.node_unfit
+                self._fitness.note(unfit=attempt.node_unfit)
 
     # --- the node ---
 

@@ -134,6 +134,16 @@ def test_whoever_sends_us_out_to_the_internet_does_not_get_us_back_in(tmp_path: 
         ("fd00:ec2::254", Network.PRIVATE),
         ("8.8.8.8", Network.INTERNET),
         ("2600::1", Network.INTERNET),
+        ("64:ff9b::a9fe:a9fe", Network.LINK),
+        ("64:ff9b:1::a00:1", Network.PRIVATE),
+        ("64:ff9b::808:808", Network.INTERNET),
+        ("2002:7f00:1::", Network.MACHINE),
+        ("::127.0.0.1", Network.MACHINE),
+        ("::ffff:0:127.0.0.1", Network.MACHINE),
+        ("fec0::1", Network.PRIVATE),
+        ("224.0.0.1", Network.PRIVATE),
+        ("ff02::1", Network.PRIVATE),
+        ("192.0.0.192", Network.PRIVATE),
     ],
 )
 def test_where_an_address_leads(address: str, network: Network) -> None:

@@ -248,3 +248,19 @@ def test_states_are_told_of_every_job(cache: Cache) -> None:
     cache.writer.update_jobs(jobs)
 
     assert cache.reader.states() == {job.id: job.state for job in jobs}
+
+
+def test_what_came_into_its_state_last_is_the_last_however_long_ago_it_was_cached(cache: Cache) -> None:
+    for number in (1, 2, 3):
+        cache.writer.update_job(make_job(number, version=1, state=JobState.ENCODING))
+    for number in (2, 3, 1):
+        cache.writer.update_job(make_job(number, version=2, state=JobState.FINISHED))
+
+    assert cache.reader.map_jobs([JobState.FINISHED], lambda job: job.id, limit=1) == [job_id(1)]
+
+
+def test_a_job_may_come_twice_in_one_batch(cache: Cache) -> None:
+    cache.writer.update_jobs([make_job(1, version=1), make_job(1, version=2, state=JobState.FINISHED)])
+
+    assert cache.reader.get_cached_jobs() == {job_id(1): make_job(1, version=2, state=JobState.FINISHED)}
+    assert cache.reader.count_by_state()[JobState.FINISHED] == 1

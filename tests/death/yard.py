@@ -17,6 +17,7 @@ from nommerctl.adapters.presets import PresetLibrary
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
+from nommerctl.passes.announce import hint
 from nommerctl.passes.means import FarmWrites
 from nommerctl.passes.submit import Request, plan_jobs, store_jobs
 from nommerctl.wiring.farm import Farm, Invocation, load
@@ -80,7 +81,16 @@ class Yard:
 
     def submit(self, count: int, *, at: Instant | None = None) -> list[EncodingJob]:
         """Submit jobs of which somebody wants to be told, by the code of `submit`, in this process."""
-        return store_jobs(self.plan(count, at=at), self.writes)
+        writes = self.writes
+        stored = store_jobs(
+            self.plan(count, at=at),
+            store=writes.store,
+            new_jobs=writes.new_jobs,
+            changes=writes.changes,
+            together=writes.together,
+        )
+        hint(writes.cache, stored)
+        return stored
 
     def plan(self, count: int, *, at: Instant | None = None) -> Sequence[EncodingJob]:
         """Jobs that could be submitted."""

@@ -57,6 +57,8 @@ class FakeJobCache:
         for job in list(jobs):
             cached = self.jobs.get(job.id)
             if cached is None or cached.version <= job.version:
+                if cached is not None and cached.state is not job.state:
+                    del self.jobs[job.id]  # it is the last to come into its state
                 self.jobs[job.id] = as_cached(job)
 
     def remove_job(self, job: JobId | EncodingJob) -> None:

@@ -11,6 +11,7 @@ from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.passes.abandon import abandon
+from nommerctl.passes.announce import hint
 from nommerctl.passes.means import FarmReads, FarmWrites, Performer
 from nommerctl.passes.news import ComparedNews, QueueNews
 from nommerctl.passes.performing import Doer, Rehearsal
@@ -117,7 +118,13 @@ class FakeFarm:
         """Submit jobs, by their numbers, now."""
         now = self.clock()
         jobs = [make_job(number, created=now, notify_url=notify_url) for number in numbers]
-        return store_jobs([submitted(job, by="somebody") for job in jobs], self.writes)
+        return self.store_jobs([submitted(job, by="somebody") for job in jobs])
+
+    def store_jobs(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
+        """Store, queue and cache jobs."""
+        stored = store_jobs(jobs, store=self.store, new_jobs=self.new_jobs, changes=self.changes, together=nullcontext)
+        hint(self.cache, stored)
+        return stored
 
     def claim(self, job: EncodingJob, *, lease: str = "lease-1", seconds: float = 90) -> EncodingJob:
         """Claim a job as a worker does, announced."""

@@ -8,7 +8,7 @@ from nommerctl.adapters.local.files import FileStorage
 from nommerctl.domain.job import EncodePass, EncodingJob
 from nommerctl.domain.times import Instant
 from nommerctl.errors import TryAgainError, UsageError
-from nommerctl.passes.submit import Request, check_files, client_job_id, plan_jobs, store_jobs
+from nommerctl.passes.submit import Request, check_files, client_job_id, plan_jobs
 from nommerctl.ports import SourceLook
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START
@@ -97,7 +97,7 @@ def test_an_old_source_is_not_waited_for() -> None:
 
 def test_jobs_are_stored_queued_announced_and_cached() -> None:
     farm = FakeFarm()
-    stored = store_jobs([make_job(1), make_job(2)], farm.writes)
+    stored = farm.store_jobs([make_job(1), make_job(2)])
     assert [job.version for job in stored] == [1, 1]
     assert farm.new_jobs.depth().total == farm.changes.depth().total == 2
     assert set(farm.cache.get_cached_jobs()) == {job_id(1), job_id(2)}
@@ -107,7 +107,7 @@ def test_a_job_that_exists_is_left_as_it_is() -> None:
     farm = FakeFarm()
     (job,) = farm.submit(1)
     farm.work_off(job)
-    (again,) = store_jobs([make_job(1)], farm.writes)
+    (again,) = farm.store_jobs([make_job(1)])
     assert again.finished
     assert farm.new_jobs.depth().total == 0
 
@@ -120,6 +120,6 @@ def test_a_cache_that_is_full_does_not_fail_a_submit() -> None:
 
     farm = FakeFarm()
     farm.cache = FullCache()
-    store_jobs([make_job(1)], farm.writes)
+    farm.store_jobs([make_job(1)])
     assert job_id(1) in farm.store.jobs
     assert farm.new_jobs.depth().total == 1

@@ -43,6 +43,7 @@ def preset(name: str) -> tuple[EncodePass, ...]:
 def work(source: Path, output: Path, options: tuple[EncodePass, ...]) -> Work:
     folder = output.parent / "work"
     folder.mkdir(exist_ok=True)
+    output.touch()
     return Work(source=source, output=output, folder=folder, muxer=muxer_for(output.name), options=options)
 
 

@@ -1,6 +1,7 @@
 """Running a process: nothing of it is left, whatever happens to it or to us."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -190,3 +191,24 @@ def test_nothing_of_our_environment_reaches_it(tmp_path: Path, monkeypatch: pyte
 
     assert "LC_ALL=C" in ran.tail
     assert "FFREPORT" not in ran.tail
+
+
+def test_what_a_script_in_the_place_of_ffmpeg_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+    said: list[bytes] = []
+    script = "sleep 100 > /dev/null 2>&1 & echo $!"
+
+    run(["/bin/sh", "-c", script], folder=tmp_path, time_limit=20, keep_on=lambda: None, on_stdout=said.append)
+
+    assert not alive(int(b"".join(said)))
+
+
+def test_too_many_open_files_are_no_fault_of_the_job(tmp_path: Path) -> None:
+    free = os.dup(0)
+    os.close(free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            shell("true", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -24,8 +24,6 @@ _PATIENCE_OF_SQLITE = 500
 
 _PAUSE = (0.001, 0.01)
 """Seconds from one try to write to the next."""
-_RETRY_PAUSE = 0.01
-_PRIMARY_CODE = 0xFF  # the byte of an extended result code that says what kind it is
 _creating = threading.Lock()
 
 
@@ -77,8 +75,12 @@ class Database:
         """Make one transaction of all that this thread reads and writes in here (ports.Together).
 
         It is committed when this is left, and if that raises nothing was written. What a single write in here raises
-        takes back that write alone. Everybody else who wants to write waits meanwhile.
+        takes back that write alone. Everybody else who wants to write waits meanwhile. One within another
+        is a part of it.
         """
+        if self._joined():
+            yield
+            return
         with self._transaction("BEGIN IMMEDIATE") as connection:
             self._own.transaction = connection
             try:
@@ -125,7 +127,7 @@ class Database:
         try:
             connection = self._take()
             try:
-                self._begin(connection, begin)
+                self._patiently(connection, begin)
                 yield connection
                 self._check_goes_on(connection)
                 connection.commit()
@@ -134,23 +136,6 @@ class Database:
                 self._idle.append(connection)
         except ERRORS as error:
             raise translated(error, self._path) from error
-
-    def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
-        """Begin, after other writers; what `keep_on` raises meanwhile comes out.
-
-        Waits here and not in SQLite, where no signal would be heard.
-        """
-        deadline = time.monotonic() + self._busy_timeout
-        while True:
-            try:
-                connection.execute(begin)
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-                self._keep_on()
-                time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - so that two that wait do not meet again
-            else:
-                return
 
     def _take(self) -> sqlite3.Connection:
         try:
@@ -169,7 +154,7 @@ class Database:
         )
         try:
             _make_schema(connection, self._path)
-            self._use_wal(connection)
+            self._patiently(connection, "PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")  # tokens of removed jobs do not stay in free pages
             connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_OF_SQLITE}")
@@ -178,17 +163,21 @@ class Database:
             raise
         return connection
 
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to the write-ahead log. SQLite itself does not wait when two processes do so at once."""
+    def _patiently(self, connection: sqlite3.Connection, statement: str) -> None:
+        """Execute a statement that has to wait for others; what `keep_on` raises meanwhile comes out.
+
+        Waits here and not in SQLite, where no signal would be heard, and where nothing waits for the change to the
+        write-ahead log.
+        """
         deadline = time.monotonic() + self._busy_timeout
         while True:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(statement)
             except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() >= deadline:
+                if not is_busy(error) or time.monotonic() > deadline:
                     raise
-                time.sleep(_RETRY_PAUSE)
+                self._keep_on()
+                time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - so that two that wait do not meet again
             else:
                 return
 

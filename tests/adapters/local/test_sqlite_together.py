@@ -123,3 +123,13 @@ def test_a_disk_that_fills_up_midway_leaves_nothing_even_if_that_is_passed_over(
         pass_over()
 
     assert farm.seen() == (0, 0)
+
+
+def test_one_within_another_is_a_part_of_it(farm: Farm) -> None:
+    with farm.database.together():
+        with farm.database.together():
+            farm.store.submit([make_job(1)])
+        assert farm.seen() == (0, 0)
+        farm.queue.send(["x"])
+
+    assert farm.seen() == (1, 1)

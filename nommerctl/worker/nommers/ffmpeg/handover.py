@@ -5,6 +5,7 @@ in its place before ffmpeg opens it, and have a worker that may write more than 
 Linux only: elsewhere an open file has no name under which it could be opened anew, and ffmpeg opens it by its path.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from typing import NamedTuple
 from nommerctl.errors import EncodingError
 
 _OPEN_FILES = Path("/proc/self/fd")
+
+_NOT_OURS = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.EACCES})
+"""What opening the file says that was made for this output, when it is not there any more."""
 
 
 class Handover(NamedTuple):
@@ -37,9 +41,11 @@ def handed_over(argv: Sequence[str], output: Path | None) -> Iterator[Handover]:
         yield Handover(list(argv))
         return
     try:
-        file = os.open(output, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        file = os.open(output, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        msg = f"the unfinished output cannot be opened, or something else is in its place: {error.strerror}"
+        if error.errno not in _NOT_OURS:
+            raise
+        msg = f"the unfinished output is gone, or something else is in its place: {error.strerror}"
         raise EncodingError(msg) from error
     place = f"file:{_OPEN_FILES / str(file)}"
     try:

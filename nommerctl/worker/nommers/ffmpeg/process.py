@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -26,6 +27,10 @@ ENVIRONMENT = {"LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
 """All of ffmpeg's environment: nothing set for us (FFREPORT, http_proxy) may steer it."""
 
 _CHUNK = 64 * 1024
+
+_NO_PROGRAM = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR}
+)
 
 _UNLIMITED = Limits()
 
@@ -120,6 +125,8 @@ def _started(handover: Handover, folder: Path, limits: Limits) -> subprocess.Pop
             preexec_fn=confinement(limits),  # noqa: PLW1509 - a few system calls by preloaded functions, see sandbox
         )
     except OSError as error:
+        if error.errno not in _NO_PROGRAM:
+            raise  # the system's trouble, not the job's: too many processes, or open files
         msg = f"cannot start {handover.argv[0]}: {error}"
         raise EncodingError(msg) from error
     except subprocess.SubprocessError as error:  # all that Popen says of a child that could not confine itself
@@ -154,6 +161,6 @@ def _wait(process: subprocess.Popen[bytes], pulse: _Pulse) -> None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill and reap what still runs. What it wrote is thrown away, so there is nothing that it should finish."""
-    if process.poll() is None:
+    with suppress(ProcessLookupError):  # the whole group: an `ffmpeg.path` may be a script that starts the real one
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()

@@ -33,6 +33,7 @@ def try_preset(nommer: Nommer, preset: Preset, folder: Path, keep_on: Callable[[
     source = folder / "sample.avi"
     write_sample(source)
     output = folder / f"sample{preset.suffix}"
+    output.touch()
     work = Work(source=source, output=output, folder=folder, muxer=muxer_for(output.name), options=preset.passes)
     return nommer.encode(work, _Watch(keep_on))
 
