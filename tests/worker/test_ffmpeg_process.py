@@ -199,7 +199,7 @@ def test_what_a_script_in_the_place_of_ffmpeg_leaves_behind_is_ended_with_it(tmp
 
     run(["/bin/sh", "-c", script], folder=tmp_path, time_limit=20, keep_on=lambda: None, on_stdout=said.append)
 
-    assert not alive(int(b"".join(said)))
+    assert eventually(lambda: not alive(int(b"".join(said))))
 
 
 def test_too_many_open_files_are_no_fault_of_the_job(tmp_path: Path) -> None:

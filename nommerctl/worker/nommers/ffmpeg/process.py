@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -27,6 +26,9 @@ ENVIRONMENT = {"LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
 """All of ffmpeg's environment: nothing set for us (FFREPORT, http_proxy) may steer it."""
 
 _CHUNK = 64 * 1024
+
+_FIRST_PAUSE, _LAST_PAUSE = 0.0005, 0.05
+"""Seconds between two looks at whether a process that has closed its outputs has ended."""
 
 _NO_PROGRAM = frozenset(
     {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR}
@@ -150,17 +152,15 @@ def _read(process: subprocess.Popen[bytes], sinks: dict[str, list[Sink]], pulse:
 
 
 def _wait(process: subprocess.Popen[bytes], pulse: _Pulse) -> None:
-    while True:
-        try:
-            process.wait(TICK)
-        except subprocess.TimeoutExpired:
-            pulse.beat()
-        else:
-            return
+    """Wait until it ends, without reaping it: until then nobody else can have its id, nor its group's."""
+    pause = _FIRST_PAUSE
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        pulse.beat()
+        time.sleep(pause)
+        pause = min(pause * 2, _LAST_PAUSE)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill and reap what still runs. What it wrote is thrown away, so there is nothing that it should finish."""
-    with suppress(ProcessLookupError):  # the whole group: an `ffmpeg.path` may be a script that starts the real one
-        os.killpg(process.pid, signal.SIGKILL)
+    os.killpg(process.pid, signal.SIGKILL)  # all of it: an `ffmpeg.path` may be a script that starts the real one
     process.wait()
