@@ -111,7 +111,8 @@ class QueueReads(Protocol):
 class Queue(QueueReads, Protocol):
     """At-least-once delivery of job ids, in no promised order.
 
-    A received message is hidden from others for `visibility` seconds, then comes back unless it was deleted. One that
+    A received message is hidden from others for `visibility` seconds, then comes back unless it was deleted; if the
+    clock has gone back since by more than AHEAD of domain/times.py, it is not hidden any more. One that
     was received more than `max_receives` times goes to the dead letters instead. A receipt belongs to one receive: when
     the message has been received again since, deleting or extending by the old receipt does nothing.
     """

@@ -32,6 +32,13 @@ def make_job(number: int = 1, /, **overrides: Any) -> EncodingJob:  # noqa: ANN4
     return structs.replace(job, **overrides)
 
 
-def make_lease(name: str = "lease-1", *, owner: str = "node-1", until: Instant = START + 90_000_000) -> Lease:
+def make_lease(
+    name: str = "lease-1",
+    *,
+    owner: str = "node-1",
+    until: Instant = START + 90_000_000,
+    seconds: float = 0.0,
+    last_call: Instant = 0,
+) -> Lease:
     """A lease that lasts 90 seconds from START."""
-    return Lease(id=name, owner=owner, until=until)
+    return Lease(id=name, owner=owner, until=until, seconds=seconds, last_call=last_call)

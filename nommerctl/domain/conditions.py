@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Node
-from nommerctl.domain.times import Instant, micros
+from nommerctl.domain.times import Instant, impossible, micros
 
 
 class NodeCondition(StrEnum):
@@ -17,9 +17,12 @@ class NodeCondition(StrEnum):
 
 
 def silent(node: Node, *, now: Instant, limits: ScaleSettings) -> bool:
-    """Whether a node has given no sign for longer than it may: since its last beat, or since its launch."""
+    """Whether a node has given no sign for longer than it may: since its last beat, or since its launch.
+
+    A sign from the future says nothing: a node that lives gives another one soon, by the clock as it is now.
+    """
     allowed = limits.silent_after if node.beat else limits.boot_limit
-    return node.last_sign + micros(allowed) < now
+    return node.last_sign + micros(allowed) < now or impossible(node.last_sign, now)
 
 
 def node_condition(node: Node, *, now: Instant, limits: ScaleSettings) -> NodeCondition:

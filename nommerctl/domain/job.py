@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
-from nommerctl.domain.times import Instant
+from nommerctl.domain.times import Instant, impossible, micros
 
 JobId: TypeAlias = str
 """Fifty lower-case hexadecimal characters."""
@@ -21,12 +21,18 @@ SHORT_ID = 12
 _JOB_ID = re.compile(r"[0-9a-f]{50}")
 
 
-class Lease(Struct, frozen=True, gc=False):
-    """A worker's right to a job: `id` is random, `owner` is a node's id, `until` an instant."""
+class Lease(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A worker's right to a job: `id` is random, `owner` is a node's id, `until` an instant.
+
+    `seconds` is how long it lasts from each renewal, 0 if that is not known. `last_call` is until when its holder may
+    still renew it after it has ended, before another worker takes the job over; 0 while nobody wants to.
+    """
 
     id: str
     owner: str
     until: Instant
+    seconds: float = 0.0
+    last_call: Instant = 0
 
 
 class Progress(Struct, frozen=True, gc=False):
@@ -138,5 +144,8 @@ def is_job_id(text: str) -> bool:
 
 
 def lease_live(job: EncodingJob, now: Instant) -> bool:
-    """Whether a worker holds the job at this instant."""
-    return job.lease is not None and job.lease.until > now
+    """Whether a worker holds the job at this instant: not if its lease was renewed at one that is still to come."""
+    lease = job.lease
+    if lease is None or lease.until <= now:
+        return False
+    return lease.seconds == 0 or not impossible(lease.until - micros(lease.seconds), now)

@@ -14,7 +14,7 @@ from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progre
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
 from nommerctl.domain.text import counted, storable
-from nommerctl.domain.times import Instant, age, micros, seconds_between
+from nommerctl.domain.times import Instant, age, impossible, micros, seconds_between
 from nommerctl.errors import IllegalMoveError, LeaseLostError
 
 DETAILS_BYTES = 4096
@@ -129,6 +129,22 @@ def claimed(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimi
     return structs.replace(begun, lease=lease, attempt=job.attempt + 1, progress=None)
 
 
+def taken(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimits, respite: float) -> EncodingJob:
+    """What a worker makes of a job whose message it received: `claimed`, but not from under a holder that may live.
+
+    A lease that has ended says little when the clock has jumped, or the machine has slept: the holder is to renew it
+    with its next heartbeat. So it is first given a last call, of `respite` seconds; that is no change of state. A
+    holder that is alive renews its lease meanwhile, and the call is over. IllegalMoveError while it lasts.
+    """
+    held = job.lease
+    if held is None or not claimable(job, now) or 0 < held.last_call <= now:
+        return claimed(job, lease=lease, now=now, limits=limits)
+    if held.last_call and not impossible(held.last_call, now):
+        msg = f"job {job.id} cannot be claimed: its holder {held.owner} has a last call"
+        raise IllegalMoveError(msg)
+    return structs.replace(job, lease=structs.replace(held, last_call=now + micros(respite)))
+
+
 def _held(job: EncodingJob, lease_id: str) -> Lease:
     if job.lease is None or job.lease.id != lease_id:
         msg = f"job {job.id} is {job.state} and no longer held under this lease"
@@ -136,10 +152,14 @@ def _held(job: EncodingJob, lease_id: str) -> Lease:
     return job.lease
 
 
+def _prolonged(lease: Lease, until: Instant) -> Lease:
+    return structs.replace(lease, until=until, last_call=0)
+
+
 def renewed(job: EncodingJob, *, lease_id: str, until: Instant, progress: Progress | None) -> EncodingJob:
     """The heartbeat of a holder: its lease lasts longer, its progress is kept. Not a change of state."""
     lease = _held(job, lease_id)
-    return structs.replace(job, lease=structs.replace(lease, until=until), progress=progress or job.progress)
+    return structs.replace(job, lease=_prolonged(lease, until), progress=progress or job.progress)
 
 
 def advanced(job: EncodingJob, *, lease_id: str, to: JobState, until: Instant, now: Instant) -> EncodingJob:
@@ -149,7 +169,7 @@ def advanced(job: EncodingJob, *, lease_id: str, to: JobState, until: Instant, n
         msg = f"job {job.id} is not made {to} by a step on: that would leave it a lease"
         raise IllegalMoveError(msg)
     step = _changed(job, to, Mover.HOLDER, who=lease.owner, now=now, details=None)
-    return structs.replace(step, lease=structs.replace(lease, until=until))
+    return structs.replace(step, lease=_prolonged(lease, until))
 
 
 def finished(

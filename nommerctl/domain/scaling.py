@@ -15,14 +15,18 @@ from nommerctl.domain.fleet import Depth, Launch, Node
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.text import counted
-from nommerctl.domain.times import Instant, age, seconds_between
+from nommerctl.domain.times import AHEAD, Instant, age, impossible, micros, seconds_between
+
+RESPITE = 30.0
+"""Seconds from the mark on a silent node to its end: more than a heartbeat, whatever the clock did before it."""
 
 
 class FarmView(Struct, frozen=True, kw_only=True):
     """What scale has read: cached jobs by state, the queues' depths, nodes, and an order not yet answered.
 
     `generation` is the ledger's, read before the nodes: an order under it is void if another was settled since.
-    `cache_age` is the seconds since the last refresh, None if there never was one; `cache_max_age` what is allowed.
+    `cache_age` is the seconds since the last refresh, None if there never was one, negative if the clock went back
+    since; `cache_max_age` is what is allowed.
     """
 
     jobs: dict[JobState, int]
@@ -65,6 +69,8 @@ class ScalePlan(Struct, frozen=True, kw_only=True):
 
 
 def _silence(node: Node, now: Instant) -> str:
+    if impossible(node.last_sign, now):
+        return f"its last sign is dated {age(seconds_between(now, node.last_sign))} after now"
     quiet = age(seconds_between(node.last_sign, now))
     return f"no heartbeat for {quiet}" if node.beat else f"launched {quiet} ago, never came up"
 
@@ -72,7 +78,7 @@ def _silence(node: Node, now: Instant) -> str:
 def _judge_nodes(
     view: FarmView, settings: ScaleSettings, now: Instant
 ) -> tuple[list[Ending], list[Ending], list[Node]]:
-    """Sort the nodes into those to end, those to mark, and those that can be counted upon."""
+    """Sort out the nodes to end, those to mark, and those that can be counted upon."""
     end: list[Ending] = []
     mark: list[Ending] = []
     sound: list[Node] = []
@@ -82,10 +88,10 @@ def _judge_nodes(
             end.append(Ending(node.id, "its process is gone"))
         elif condition is not NodeCondition.SILENT:
             sound.append(node)
-        elif node.marked is not None and node.marked < now:
-            end.append(Ending(node.id, _silence(node, now)))
-        else:
+        elif node.marked is None:
             mark.append(Ending(node.id, _silence(node, now)))
+        elif node.marked + micros(RESPITE) <= now or impossible(node.marked, now):
+            end.append(Ending(node.id, _silence(node, now)))
     return end, mark, sound
 
 
@@ -118,6 +124,9 @@ def _policy(policy: Policy) -> Callable[[int, int, ScaleSettings], tuple[int, st
 def _partial_knowledge(view: FarmView) -> str | None:
     if view.cache_age is None:
         return "the job cache is empty: run `nommerctl refresh` first"
+    if -view.cache_age > AHEAD / 1_000_000:
+        ahead = f"the last refresh is dated {age(-view.cache_age)} after now, for the clock went back"
+        return f"{ahead}: run `nommerctl refresh` first"
     if view.cache_age > view.cache_max_age:
         return f"the last refresh was {age(view.cache_age)} ago: run `nommerctl refresh` first"
     return None

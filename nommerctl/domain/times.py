@@ -11,6 +11,10 @@ _END = 253_402_300_800_000_000
 Instant: TypeAlias = Annotated[int, Meta(ge=0, lt=_END)]
 """Microseconds since 1970-01-01T00:00:00Z."""
 
+AHEAD: Instant = 600_000_000
+"""Microseconds that an instant may be ahead of now. What is dated later was written before the clock went back: no pass
+goes by a clock that it read longer ago, unless it may take longer than ten minutes."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000
 
@@ -18,6 +22,11 @@ _MICROSECONDS = 1_000_000
 def micros(seconds: float) -> int:
     """Return a duration in seconds as microseconds, to be added to an Instant."""
     return round(seconds * _MICROSECONDS)
+
+
+def impossible(at: Instant, now: Instant) -> bool:
+    """Whether something that has happened is dated so far after now that the clock must have gone back since."""
+    return at > now + AHEAD
 
 
 def seconds_between(earlier: Instant, later: Instant) -> float:

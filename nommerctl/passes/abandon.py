@@ -14,12 +14,18 @@ from nommerctl.ports import Clock
 def abandon(
     reads: FarmReads, perform: Performer, *, upkeep: UpkeepSettings, limits: AttemptLimits, clock: Clock
 ) -> Outcome:
-    """Make one pass. Each job is judged again in the write itself, so one that shows life meanwhile is kept (I5)."""
+    """Make one pass. Each job is judged again in the write itself, so one that shows life meanwhile is kept (I5).
+
+    A job in the hands of a node that lives is left to it, for a clock that jumped makes every lease look old: a node
+    that lives and is silent is for scale to end.
+    """
     now = clock()
     after = upkeep.abandon
     before = now - micros(min(after.in_work, after.pending))
-    for job in reads.store.silent(before):
-        if stale(job, now=now, after=after):
+    gone = [job for job in reads.store.silent(before) if stale(job, now=now, after=after)]
+    living = {node.id for node in reads.fleet.get_instances() if node.alive} if gone else set()
+    for job in gone:
+        if job.lease is None or job.lease.owner not in living:
             quiet = age(seconds_between(job.last_sign, now))
             change = Change("abandon", job.id, f"no sign of life for {quiet} in {job.state}")
             perform(change, _abandon(job, after, limits, clock))

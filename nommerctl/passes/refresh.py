@@ -14,7 +14,7 @@ from nommerctl.domain.moves import claimable, requeued
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.text import shown
-from nommerctl.domain.times import Instant, micros
+from nommerctl.domain.times import Instant, impossible, micros
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.telling import tell
 from nommerctl.ports import Clock, JobReads
@@ -91,6 +91,8 @@ def resync_reason(reads: FarmReads, upkeep: UpkeepSettings, now: Instant, *, reb
         return "the cache is cold"
     if status.resync_wanted:
         return "cache and queue differ"
+    if impossible(status.resynced, now):
+        return "the clock went back since the last one"
     if status.resynced + micros(upkeep.resync_every) <= now:
         return "the last one is older than upkeep.resync_every"
     return None
@@ -165,7 +167,7 @@ class _Survey:
 
 def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> bool:
     sent = max(job.queued_at, job.lease.until if job.lease else 0)
-    return claimable(job, now) and sent + micros(upkeep.requeue_after) <= now
+    return claimable(job, now) and (sent + micros(upkeep.requeue_after) <= now or impossible(sent, now))
 
 
 def _requeue(job_id: JobId, now: Instant) -> Effect:

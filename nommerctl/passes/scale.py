@@ -53,7 +53,7 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         nodes=nodes(reads),
         unsettled=unsettled,
         generation=generation,
-        cache_age=None if refreshed is None else max(seconds_between(refreshed, now), 0.0),
+        cache_age=None if refreshed is None else seconds_between(refreshed, now),
         cache_max_age=cache_settings.max_age,
     )
 

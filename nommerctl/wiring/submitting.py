@@ -13,7 +13,7 @@ from nommerctl.domain.job import EncodePass, EncodingJob
 from nommerctl.domain.options import encoders, parse_options
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.text import shown
-from nommerctl.domain.times import Instant, micros
+from nommerctl.domain.times import Instant, impossible, micros
 from nommerctl.domain.uris import normalised
 from nommerctl.errors import (
     AlreadyRunningError,
@@ -92,7 +92,8 @@ def _check_ffmpeg(farm: Farm, request: Request) -> None:
 def _warm_cache(farm: Farm) -> Outcome | None:
     """Refresh a cache that is cold or too old for scale, so that `submit` and `scale` by hand need nothing between."""
     refreshed = _refreshed(farm)
-    if refreshed is None or refreshed + micros(farm.settings.cache.max_age) < farm.clock():
+    now = farm.clock()
+    if refreshed is None or refreshed + micros(farm.settings.cache.max_age) < now or impossible(refreshed, now):
         with suppress(AlreadyRunningError):
             outcome = run_pass(farm, LEARN)
             if isinstance(outcome.ended_by, InterruptedPassError | TerminatedPassError):

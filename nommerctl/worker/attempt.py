@@ -97,13 +97,13 @@ class Attempt:
         self.job_id = job.id
         self._job = job
         self._lease_id = job.lease.id
-        self._lease_until = job.lease.until
         self._message = message
         self._ports = ports
         self._settings = settings
         self._folder = folder
         self._notice = notice
         self._progress: Progress | None = None
+        self._renewed = time.monotonic()
         self._lost = threading.Event()
         self.over = threading.Event()
         self.node_unfit = False
@@ -119,7 +119,7 @@ class Attempt:
         move = partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress)
         try:
             self._ports.store.transition(self.job_id, move)
-            self._lease_until = until
+            self._renewed = time.monotonic()
             self._ports.new_jobs.extend([self._message], self._settings.lease)
         except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
@@ -228,7 +228,7 @@ class Attempt:
             lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now),
             lambda _: self._ports.announce(self.job_id),
         )
-        self._lease_until = until
+        self._renewed = time.monotonic()
 
     def _check_lease(self) -> None:
         """LeaseLostError if the job is no longer ours; if it is, it stays so for half a lease at least."""
@@ -284,6 +284,6 @@ class Attempt:
             try:
                 return call()
             except AWAY:
-                if self._ports.clock() >= self._lease_until:
+                if time.monotonic() - self._renewed >= self._settings.lease:  # whatever the clock did meanwhile
                     raise
                 time.sleep(RETRY_PAUSE)

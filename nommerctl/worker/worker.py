@@ -12,7 +12,7 @@ from msgspec import Struct
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id
-from nommerctl.domain.moves import claimed
+from nommerctl.domain.moves import taken
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, micros, seconds_between
@@ -162,11 +162,14 @@ class Worker:
         if not is_job_id(message.body):
             self._ports.new_jobs.delete([message])
             return partial(log, "a message that names no job was deleted")
+        return self._claim_job(message)
+
+    def _claim_job(self, message: Message) -> FollowUp:
+        log = self._ports.log
         now = self._ports.clock()
-        lease = Lease(
-            id=self._ports.new_lease_id(), owner=self._identity.node, until=now + micros(self._settings.lease)
-        )
-        claim = partial(claimed, lease=lease, now=now, limits=self._settings.limits)
+        length = self._settings.lease
+        lease = Lease(self._ports.new_lease_id(), self._identity.node, until=now + micros(length), seconds=length)
+        claim = partial(taken, lease=lease, now=now, limits=self._settings.limits, respite=length / 2)
         try:
             job = self._ports.store.transition(message.body, claim)
         except UsageError:
@@ -175,6 +178,9 @@ class Worker:
         except IllegalMoveError:
             self._turn_away(message)
             return _nothing
+        if job.lease is not None and job.lease.id != lease.id:
+            self._turn_away(message)
+            return partial(log, f"{short_id(job.id)} last call to {job.lease.owner}, which holds it no longer")
         self._ports.announce(job.id)
         if job.state is JobState.DOWNLOADING:
             return partial(self._begin, job, message, lease.id)
@@ -182,14 +188,14 @@ class Worker:
         return partial(log, f"{short_id(job.id)} {job.state.value}: {job.details}")
 
     def _turn_away(self, message: Message) -> None:
-        """Delete the message of a finished job; hide that of a held one until its lease may have ended."""
+        """Delete the message of a finished job; hide that of a held one until it may be anybody's."""
         job = self._ports.store.get([message.body]).get(message.body)
         if job is None or job.finished:
             self._ports.new_jobs.delete([message])
             return
         now = self._ports.clock()
-        left = seconds_between(now, job.lease.until) if job.lease and lease_live(job, now) else 0.0
-        self._ports.new_jobs.extend([message], max(left, 1.0))
+        until = 0 if job.lease is None else job.lease.until if lease_live(job, now) else job.lease.last_call
+        self._ports.new_jobs.extend([message], max(seconds_between(now, until), 1.0))
 
     def _begin(self, job: EncodingJob, message: Message, lease_id: str) -> None:
         """Start an attempt. It goes by its lease: an earlier one at the same job may still be on its way out."""

@@ -10,6 +10,8 @@ from nommerctl.ports import Message, Queue
 from tests.contracts.conftest import MAX_RECEIVES
 from tests.fakes.clock import FakeClock
 
+DAY = 24 * 3600.0
+
 
 def bodies(messages: Sequence[Message]) -> list[str]:
     """The bodies of messages; sorted, because a queue promises no order."""
@@ -23,6 +25,35 @@ def bury(queue: Queue) -> Message:
     assert queue.receive(1, visibility=0) == []
     (letter,) = queue.dead()
     return letter
+
+
+# --- a clock that goes back
+
+
+def test_a_message_that_was_sent_in_the_future_is_received(queue: Queue, clock: FakeClock) -> None:
+    queue.send(["a"])
+    clock.advance(-DAY)
+
+    assert bodies(queue.receive(10, visibility=90)) == ["a"]
+    assert queue.receive(10, visibility=90) == []
+
+
+def test_a_message_that_was_hidden_in_the_future_is_hidden_no_longer(queue: Queue, clock: FakeClock) -> None:
+    queue.send(["a", "b"])
+    received = queue.receive(1, visibility=90)
+    queue.extend(received, visibility=200)
+    clock.advance(-DAY)
+
+    assert bodies(queue.receive(10, visibility=90)) == ["a", "b"]
+    assert queue.depth().total == 2
+
+
+def test_a_message_that_is_hidden_for_long_stays_hidden(queue: Queue, clock: FakeClock) -> None:
+    queue.send(["a"])
+    queue.receive(1, visibility=10 * DAY)
+    clock.advance(-300)
+
+    assert queue.receive(10, visibility=90) == []
 
 
 # --- send and receive

@@ -62,9 +62,9 @@ class Racer:
             self._player.step(what)
 
     def __call__(self, player: Player) -> None:
-        """Work until the queue is empty, and look again."""
+        """Work until the queue is empty, and look again and again."""
         self._player = player
-        for _ in range(2):
+        for _ in range(4):
             self.work()
         self._player = None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from nommerctl.domain.fleet import Depth
-from nommerctl.domain.times import Instant, micros
+from nommerctl.domain.times import Instant, impossible, micros
 from nommerctl.ports import Clock, Message
 
 
@@ -16,6 +16,7 @@ class _Letter:
 
     body: str
     visible_at: Instant
+    hidden: int = 0
     receives: int = 0
     receipt: str | None = None
     dead: bool = False
@@ -49,21 +50,23 @@ class FakeQueue:
         with self._lock:
             received: list[Message] = []
             for letter in self._letters:
-                if letter.dead or letter.visible_at > self._clock() or len(received) == limit:
+                if letter.dead or not self._visible(letter) or len(received) == limit:
                     continue
                 letter.receipt = next(self._receipts)
                 if letter.receives >= self._max_receives:
                     letter.dead = True
                     continue
                 letter.receives += 1
-                letter.visible_at = self._clock() + micros(visibility)
+                letter.hidden = micros(visibility)
+                letter.visible_at = self._clock() + letter.hidden
                 received.append(_as_message(letter))
             return received
 
     def extend(self, messages: Sequence[Message], visibility: float) -> None:
         with self._lock:
             for letter in self._of(messages, dead=False):
-                letter.visible_at = self._clock() + micros(visibility)
+                letter.hidden = micros(visibility)
+                letter.visible_at = self._clock() + letter.hidden
 
     def delete(self, messages: Sequence[Message]) -> None:
         with self._lock:
@@ -76,7 +79,12 @@ class FakeQueue:
                 letter.dead = False
                 letter.receives = 0
                 letter.receipt = None
+                letter.hidden = 0
                 letter.visible_at = self._clock()
+
+    def _visible(self, letter: _Letter) -> bool:
+        now = self._clock()
+        return letter.visible_at <= now or impossible(letter.visible_at - letter.hidden, now)
 
     def _of(self, messages: Sequence[Message], *, dead: bool) -> Iterator[_Letter]:
         receipts = {message.receipt for message in messages}

@@ -126,9 +126,11 @@ class FakeFarm:
         hint(self.cache, stored)
         return stored
 
-    def claim(self, job: EncodingJob, *, lease: str = "lease-1", seconds: float = 90) -> EncodingJob:
+    def claim(
+        self, job: EncodingJob, *, lease: str = "lease-1", owner: str = "node-1", seconds: float = 90
+    ) -> EncodingJob:
         """Claim a job as a worker does, announced."""
-        held = Lease(id=lease, owner="node-1", until=self.clock() + micros(seconds))
+        held = Lease(id=lease, owner=owner, until=self.clock() + micros(seconds))
         limits = WorkerSettings().limits
         return self._moved(job, lambda current: claimed(current, lease=held, now=self.clock(), limits=limits))
 

@@ -42,7 +42,9 @@ def test_one_beat_extends_lease_and_visibility_and_stores_the_progress(
     eventually(lambda: bench.job(1).progress == Progress(fraction=0.5, fps=25.0), every=0.01)
     bench.clock.advance(60)
     renewed_until = bench.clock() + micros(SETTINGS.lease)
-    eventually(lambda: bench.job(1).lease == make_lease("lease0", until=renewed_until), every=0.01)
+    eventually(
+        lambda: bench.job(1).lease == make_lease("lease0", until=renewed_until, seconds=SETTINGS.lease), every=0.01
+    )
     bench.clock.advance(60)
     assert bench.new_jobs.receive(1, 1) == []
     assert bench.ledger.heartbeats()["node-1"].jobs == (job_id(1),)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from nommerctl.domain.fleet import Depth, Heartbeat
+from nommerctl.domain.job import lease_live
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.ports import Message
@@ -15,6 +17,8 @@ from tests.builders import job_id, make_job, make_lease
 from tests.cli import eventually
 from tests.fakes.queue import FakeQueue
 from tests.worker.bench import SETTINGS, Bench
+
+DAY = 24 * 3600.0
 
 
 def test_it_works_at_as_many_jobs_at_once_as_it_has_slots(bench: Bench, running: Callable[..., object]) -> None:
@@ -88,8 +92,49 @@ def test_the_message_of_a_job_in_other_hands_is_hidden_until_their_lease_may_hav
     assert bench.new_jobs.depth().visible == 1
 
 
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_a_clock_that_jumps_takes_no_job_from_a_worker_that_lives(
+    bench: Bench, running: Callable[..., object], jump: float
+) -> None:
+    # given a worker with a job in hand, whose clock jumps
+    bench.nommer.gate = threading.Event()
+    bench.submit(1)
+    running(bench.worker())
+    eventually(lambda: bench.job(1).state is JobState.ENCODING, every=0.01)
+    before = bench.job(1)
+    bench.clock.advance(jump)
+    # when another one receives the message
+    bench.worker().run()
+    eventually(lambda: lease_live(bench.job(1), bench.clock()), every=0.01)
+    bench.clock.advance(SETTINGS.lease / 2 + 1)
+    bench.worker().run()
+    # then the job is where it was, and is finished there
+    assert (bench.job(1).state, bench.job(1).attempt, bench.job(1).node) == (before.state, 1, before.node)
+    bench.nommer.gate.set()
+    eventually(lambda: bench.job(1).state is JobState.FINISHED, every=0.01)
+    assert bench.job(1).attempt == 1
+
+
+@pytest.mark.parametrize("jump", [0, DAY, -DAY])
+def test_a_job_whose_worker_is_gone_is_taken_over_after_a_last_call(bench: Bench, jump: float) -> None:
+    lease = make_lease("dead", owner="node-2", until=bench.clock() + micros(90), seconds=90)
+    bench.submit(1)
+    bench.store.transition(job_id(1), lambda job: structs.replace(job, state=JobState.ENCODING, lease=lease, attempt=1))
+    bench.new_jobs.receive(1, 90)
+    bench.clock.advance(jump or 90)
+
+    assert bench.worker().run() == 0
+    assert "last call to node-2, which holds it no longer" in "".join(bench.log)
+    bench.clock.advance(SETTINGS.lease / 2 - 1)
+    assert bench.worker().run() == 0
+    bench.clock.advance(2)
+    assert bench.worker().run() == 1
+
+    assert (bench.job(1).state, bench.job(1).attempt) == (JobState.FINISHED, 2)
+
+
 def test_a_job_whose_attempts_are_used_up_is_given_up_with_the_reason(bench: Bench) -> None:
-    lease = make_lease("dead", owner="node-2", until=bench.clock() - 1)
+    lease = make_lease("dead", owner="node-2", until=bench.clock() - 1, last_call=bench.clock() - 1)
     bench.store.submit([make_job(1, state=JobState.ENCODING, lease=lease, attempt=3)])
     bench.new_jobs.send([job_id(1)])
     assert bench.worker().run() == 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nommerctl.adapters.local.database import Database, Reading, rows
 from nommerctl.domain.fleet import Depth
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import AHEAD, micros
 from nommerctl.ports import Clock, Message
 
 # A damaged message is received, and judged by its text, like any other: it must not keep those behind it from anybody.
@@ -66,9 +66,10 @@ class SqliteQueue(SqliteQueueReads):
             received = []
             for row_id, body, receives in visible:
                 message = Message(body=_text(body), receipt=_new_receipt(), receives=receives + 1)
+                hidden = micros(visibility)
                 connection.execute(
-                    "UPDATE messages SET visible_at = ?, receipt = ?, receives = ? WHERE id = ?",
-                    (now + micros(visibility), message.receipt, message.receives, row_id),
+                    "UPDATE messages SET visible_at = ?, hidden = ?, receipt = ?, receives = ? WHERE id = ?",
+                    (now + hidden, hidden, message.receipt, message.receives, row_id),
                 )
                 received.append(message)
             return received
@@ -79,10 +80,11 @@ class SqliteQueue(SqliteQueueReads):
         """Hide received messages for `visibility` seconds from now; 0 gives them back at once."""
 
         def change(connection: sqlite3.Connection) -> None:
-            until = self._clock() + micros(visibility)
+            hidden = micros(visibility)
+            until = self._clock() + hidden
             connection.executemany(
-                "UPDATE messages SET visible_at = ? WHERE queue = ? AND receipt = ? AND dead = 0",
-                [(until, self._name, message.receipt) for message in messages],
+                "UPDATE messages SET visible_at = ?, hidden = ? WHERE queue = ? AND receipt = ? AND dead = 0",
+                [(until, hidden, self._name, message.receipt) for message in messages],
             )
 
         self._database.write(change)
@@ -96,14 +98,21 @@ class SqliteQueue(SqliteQueueReads):
         """Put dead letters back into the queue, visible at once, with their receives counted anew."""
         revived = [(self._clock(), self._name, message.receipt) for message in messages]
         self._write_each(
-            "UPDATE messages SET dead = 0, receives = 0, receipt = NULL, visible_at = ?"
+            "UPDATE messages SET dead = 0, receives = 0, receipt = NULL, hidden = 0, visible_at = ?"
             " WHERE queue = ? AND receipt = ? AND dead = 1",
             revived,
         )
 
     def _next_visible(self, connection: sqlite3.Connection, now: int, limit: int) -> list[tuple[int, bytes, int]]:
-        statement = f"{_SELECT} {_IN_QUEUE} AND dead = 0 AND visible_at <= ? {_BY_TURN} LIMIT ?"
-        return connection.execute(statement, (self._name, now, limit)).fetchall()
+        alive = f"{_SELECT} {_IN_QUEUE} AND dead = 0"
+        visible = f"{alive} AND visible_at <= ? {_BY_TURN} LIMIT ?"
+        found = connection.execute(visible, (self._name, now, limit)).fetchall()
+        if len(found) < limit:
+            # hidden at an instant that is still to come: the clock has gone back, and might be long in getting there
+            impossible = f"{alive} AND visible_at > ? AND visible_at - hidden > ? {_BY_TURN} LIMIT ?"
+            latest = now + AHEAD
+            found += connection.execute(impossible, (self._name, latest, latest, limit - len(found))).fetchall()
+        return found
 
     def _write_each(self, statement: str, values: Sequence[tuple[str | int, ...]]) -> None:
         self._database.write(lambda connection: connection.executemany(statement, values))

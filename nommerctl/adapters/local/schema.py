@@ -28,13 +28,15 @@ STATEMENTS = (
     "CREATE INDEX jobs_finished ON jobs (changed, id) WHERE finished = 1",
     "CREATE INDEX jobs_done_with ON jobs (changed, id) WHERE finished = 1 AND untold = 0",
     "CREATE INDEX jobs_untold ON jobs (changed, id) WHERE untold = 1",
-    # A message is visible from `visible_at` on; `receipt` is that of its last receive, or of its death.
+    # A message is visible from `visible_at` on, or when the clock has gone back since it was hidden, for `hidden`
+    # microseconds. `receipt` is that of its last receive, or of its death.
     """
     CREATE TABLE messages (
         id INTEGER PRIMARY KEY,
         queue TEXT NOT NULL,
         body TEXT NOT NULL,
         visible_at INTEGER NOT NULL,
+        hidden INTEGER NOT NULL DEFAULT 0,
         receives INTEGER NOT NULL DEFAULT 0,
         receipt TEXT UNIQUE,
         dead INTEGER NOT NULL DEFAULT 0
