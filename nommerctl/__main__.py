@@ -32,12 +32,16 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 
 
 def _not_raised(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Terminate a moment later: the signal came while an object was destroyed, where what a handler raises is lost."""
-    if not isinstance(unraisable.exc_value, TerminatedPassError):
+    """See to an error that nobody gets, because it came while an object was destroyed.
+
+    If it is that of the signal, let it come again in a moment. After that, what is left half done, such as a
+    transaction that was just about to begin, complains of nothing that anybody should read.
+    """
+    if isinstance(unraisable.exc_value, TerminatedPassError):
+        signal.signal(signal.SIGALRM, _terminate)
+        signal.setitimer(signal.ITIMER_REAL, _A_MOMENT)
+    elif signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         sys.__unraisablehook__(unraisable)
-        return
-    signal.signal(signal.SIGALRM, _terminate)
-    signal.setitimer(signal.ITIMER_REAL, _A_MOMENT)
 
 
 if __name__ == "__main__":

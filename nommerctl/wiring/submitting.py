@@ -1,5 +1,6 @@
 """Submitting jobs: from what was typed to jobs in the store."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
@@ -12,7 +13,7 @@ from nommerctl.adapters.cache_table import CacheDamagedError
 from nommerctl.domain.job import EncodePass, EncodingJob
 from nommerctl.domain.options import encoders, parse_options
 from nommerctl.domain.outcome import Outcome
-from nommerctl.domain.text import shown
+from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, impossible, micros
 from nommerctl.domain.uris import normalised
 from nommerctl.errors import (
@@ -25,8 +26,10 @@ from nommerctl.errors import (
 )
 from nommerctl.passes.announce import hint
 from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
+from nommerctl.ports import JobCache
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
+from nommerctl.wiring.limits import Limits
 from nommerctl.wiring.running import LEARN, run_pass
 from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
 
@@ -59,6 +62,7 @@ def submit_jobs(farm: Farm, submission: Submission) -> Submitted:
 
     Raises:
         UsageError: something about it cannot be used; nothing was stored.
+        TerminatedPassError, InterruptedPassError: told to end; the text says whether the jobs have been stored.
     """
     now = farm.clock()
     request = _request(farm, submission)
@@ -66,19 +70,30 @@ def submit_jobs(farm: Farm, submission: Submission) -> Submitted:
     check_files(asked, farm.storage, now=now, sleep=sleep)
     _check_ffmpeg(farm, request)
     farm.prepare()
-    backend = farm.backend
     try:
         warmed = _warm_cache(farm)
     except TryAgainError:  # somebody else is rebuilding it, for longer than one waits
         cache, warmed = None, None
     else:
         cache = farm.cache
+    limits = Limits(farm.settings.farm.time_limit)
+    with limits.in_force(), farm.heeding(limits.heed):  # so that no signal comes in the midst of this
+        stored = _store(farm, asked, cache)
+        interruption = limits.interruption()
+        if interruption is not None:
+            msg = f"told to end, after {counted(len(stored), 'job')} had been stored: see `nommerctl list`"
+            raise type(interruption)(msg)
+    return Submitted(asked, stored, warmed)
+
+
+def _store(farm: Farm, asked: Sequence[EncodingJob], cache: JobCache | None) -> list[EncodingJob]:
+    backend = farm.backend
     stored = store_jobs(
         asked, store=backend.store, new_jobs=backend.new_jobs, changes=backend.changes, together=backend.together
     )
     if cache is not None:
         hint(cache, stored)
-    return Submitted(asked, stored, warmed)
+    return stored
 
 
 def _check_ffmpeg(farm: Farm, request: Request) -> None:

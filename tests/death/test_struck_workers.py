@@ -90,6 +90,7 @@ def test_a_submit_that_is_struck_stores_all_of_its_jobs_or_none(
     def is_stored(_began: Instant) -> bool:
         return state is None or bool(yard.jobs().keys() - known)
 
+    said = ""
     points = POINTS if state is None else POINTS // 2
     for end in strikes(yard, chance, sign, submit, state=state, hit=is_stored, points=points):
         new = yard.jobs().keys() - known
@@ -97,4 +98,6 @@ def test_a_submit_that_is_struck_stores_all_of_its_jobs_or_none(
         if sign is signal.SIGTERM:
             assert end.code in ENDINGS
             assert end.code or new
+            said += yard.mortals.said()
+    assert sign is signal.SIGKILL or state is None or "told to end, after 2 jobs had been stored" in said
     yard.must_end_well()

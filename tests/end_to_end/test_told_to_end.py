@@ -158,6 +158,18 @@ def test_a_worker_whose_store_is_locked_for_good_leaves_its_job_to_the_lease(qui
     assert ends_in_time(hang_and_end)
 
 
+def test_a_submit_that_finds_the_store_locked_for_good_stores_nothing(quick: Cli, film: Path) -> None:
+    quick.run("refresh")
+
+    def hang_and_end() -> float:
+        with locked(quick), quick.start("submit", film, "--dest", "out.mp4", "--preset", "web-480p") as submitting:
+            eventually(lambda: has_open(submitting.pid, quick.state_dir / "farm.db"), every=0.05)
+            return ends(submitting)
+
+    assert ends_in_time(hang_and_end)
+    assert states(quick) == {}
+
+
 @pytest.mark.parametrize(
     "how",
     ["BEGIN IMMEDIATE", pytest.param("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE", marks=pytest.mark.slow)],
@@ -256,12 +268,16 @@ def unread(pipe: int) -> int:
 TOLD_WHILE_AN_OBJECT_IS_DESTROYED = """
 import os, signal, sys, time
 from nommerctl import __main__
-class Victim:
+class Told:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGTERM)
+class Failing:
+    def __del__(self):
+        raise ValueError
 def run():
-    victim = Victim()
-    del victim
+    failing = Failing()
+    told = Told()
+    del told
     time.sleep(2)
     return 0
 __main__.run = run
