@@ -152,6 +152,8 @@ class Attempt:
             self._give_message_back()
         except AWAY as error:
             log(f"{short_id(self.job_id)} left to its lease: {error}")
+        except Exception:  # noqa: BLE001 - a bug of ours: Python would write it to the log, as it is
+            log(f"{short_id(self.job_id)} left to its lease by a bug in nommerctl\n{traceback.format_exc()}")
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
             self.over.set()

@@ -10,6 +10,7 @@ from nommerctl.adapters.local.files import FileStorage
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Media, Progress
 from nommerctl.domain.moves import submitted
+from nommerctl.domain.states import JobState
 from nommerctl.errors import PermissionDeniedError, UnreachableError
 from nommerctl.ports import Encoded, Watch, Work
 from nommerctl.worker.attempt import WorkerPorts
@@ -61,16 +62,21 @@ class ForbiddenQueue(FakeQueue):
 
 
 class AwayStore(FakeJobStore):
-    """A store that does not answer the next `away` transitions."""
+    """A store that does not answer the next `away` transitions, and breaks at what writes the state `breaks_at`."""
 
     away = 0
+    breaks_at: JobState | None = None
 
     def transition(self, job_id: str, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
         if self.away:
             self.away -= 1
             msg = "the store is away"
             raise UnreachableError(msg)
-        return super().transition(job_id, move)
+        moved = super().transition(job_id, move)
+        if moved.state is self.breaks_at:
+            msg = "\x1b[2J is no state"
+            raise ValueError(msg)
+        return moved
 
 
 @dataclass

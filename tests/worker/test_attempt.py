@@ -98,6 +98,14 @@ def test_a_bug_in_a_nommer_ends_its_job_and_not_the_worker(bench: Bench) -> None
     assert "ZeroDivisionError" in str(bench.job(2).log)
 
 
+def test_a_bug_in_writing_how_a_job_ended_goes_by_the_log_and_ends_no_worker(bench: Bench) -> None:
+    bench.store.breaks_at = JobState.FINISHED
+    bench.submit(1, 2)
+    assert bench.worker().run() == 2
+    bugs = [text for text in bench.log if "left to its lease by a bug in nommerctl\nTraceback" in text]
+    assert ["ValueError: \x1b[2J is no state" in bug for bug in bugs] == [True, True]
+
+
 def test_a_source_that_is_gone_is_an_error(bench: Bench) -> None:
     bench.submit(1)
     (bench.folder / "1.mov").unlink()
