@@ -52,9 +52,16 @@ def _taken(descriptor: int) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder, for its owner alone, or take from others what they may do in an existing one."""
+    """Make the folder, for its owner alone, or take from others what they may do in an existing one.
+
+    PermissionDeniedError if it is somebody else's: what stands in it is what they want to stand there.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        msg = f"the job cache {folder} belongs to another user: remove it, a refresh makes it anew"
+        raise PermissionDeniedError(msg)
+    if found.st_mode & 0o077:
         folder.chmod(0o700)
 
 

@@ -74,7 +74,7 @@ class CacheDamagedError(UnreachableError):
     kind = "cache_damaged"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"the job cache is damaged ({what}): run `nommerctl refresh` to rebuild it")
+        super().__init__(f"the job cache is damaged ({what}): run `nommerctl refresh --rebuild`")
 
 
 class Head(Struct, frozen=True):

@@ -107,7 +107,10 @@ def list_jobs(
 def _warn_of_age(farm: "Farm", as_of: "Instant | None", now: "Instant", *, said_below: bool) -> None:
     from nommerctl.domain.times import age, seconds_between
 
-    if as_of is None or said_below:
+    if said_below:
+        return
+    if as_of is None:
+        narrate("nommerctl: the cache is cold: run `nommerctl refresh`")
         return
     old = seconds_between(as_of, now)
     if old > farm.settings.cache.max_age:

@@ -5,6 +5,8 @@ from typing import Any
 
 from nommerctl.errors import SettingsError
 
+MOST_BYTES = 1024 * 1024
+
 
 def read_named(file: Path, named_by: str) -> dict[str, Any]:
     """Read a settings file that somebody asked for, `named_by` a flag or a variable.
@@ -26,7 +28,7 @@ def read_if_there(file: Path) -> dict[str, Any] | None:
         SettingsError: there is one, but it is not to be read, a folder, not UTF-8 or not TOML.
     """
     try:
-        return _parse(file, file.read_bytes())
+        return _parse(file, _content(file))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError as error:
@@ -35,6 +37,15 @@ def read_if_there(file: Path) -> dict[str, Any] | None:
     except OSError as error:
         message = f"the settings file {file} cannot be read: {error.strerror}"
         raise SettingsError(message) from error
+
+
+def _content(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        content = opened.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        message = f"the settings file {file} is larger than any settings: more than {MOST_BYTES // 1024} KB"
+        raise SettingsError(message)
+    return content
 
 
 def _parse(file: Path, content: bytes) -> dict[str, Any]:

@@ -33,6 +33,9 @@ from nommerctl.wiring.limits import Limits
 from nommerctl.wiring.running import LEARN, run_pass
 from nommerctl.worker.nommers.ffmpeg.locate import find_ffmpeg
 
+MOST_OPTIONS = 1024 * 1024
+"""Bytes of a file of options: it may be a pipe, or a device without an end."""
+
 
 class Submission(Struct, frozen=True, kw_only=True):
     """What was typed."""
@@ -160,7 +163,15 @@ def _options_and_suffix(farm: Farm, submission: Submission) -> tuple[tuple[Encod
 
 def _read_json(file: Path) -> object:
     try:
-        return msgspec.json.decode(file.read_bytes())
+        with file.open("rb") as opened:
+            text = opened.read(MOST_OPTIONS + 1)
+        if len(text) > MOST_OPTIONS:
+            msg = f"--options '{shown(str(file))}' is larger than any options: more than {MOST_OPTIONS // 1024} KB"
+            raise UsageError(msg)
+        return msgspec.json.decode(text)
+    except RecursionError as error:
+        msg = f"--options '{shown(str(file))}' is nested too deep to be read"
+        raise UsageError(msg) from error
     except OSError as error:
         msg = f"--options '{shown(str(file))}' cannot be read: {error.strerror}"
         raise UsageError(msg) from error

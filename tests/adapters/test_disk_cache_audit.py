@@ -87,6 +87,7 @@ class Garden:
         assert list(self.home.rglob("canary")) == []
 
 
+@pytest.mark.slow
 def test_no_code_is_run_and_no_file_outside_touched(tmp_path: Path) -> None:
     garden = Garden(tmp_path)
     garden.plant()

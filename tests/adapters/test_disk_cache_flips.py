@@ -57,6 +57,10 @@ class Damaged(NamedTuple):
     given: list[Answers]
 
 
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+"""Two hundred flips for each: one for every day, a thousand with the slow ones."""
+
+
 @pytest.fixture
 def closed(tmp_path: Path) -> Damaged:
     """A cache that passes closed: one file."""
@@ -93,7 +97,7 @@ def check_answers(cache: Reads, given: list[Answers], where: str) -> int:
     return damaged
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_flipped_byte_is_noticed_or_changes_no_answer(closed: Damaged, seed: int) -> None:
     flips, noticed = Flips(closed.folder, seed), 0
     for _ in range(200):
@@ -102,7 +106,7 @@ def test_a_flipped_byte_is_noticed_or_changes_no_answer(closed: Damaged, seed: i
     assert noticed > 50
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_after_a_flip_in_its_log_the_cache_is_as_it_was_at_some_commit(killed: Damaged, seed: int) -> None:
     flips, older = Flips(killed.folder, seed), 0
     for _ in range(200):

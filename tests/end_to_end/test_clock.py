@@ -130,6 +130,7 @@ def test_a_submit_learns_anew_what_was_learnt_in_the_future(shifted: Shifted) ->
     assert "1 to launch, 0 to end, 0 held" in shifted.cli.run("scale", "--dry-run").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", [DAY, -DAY])
 def test_a_clock_that_jumps_and_comes_back_costs_no_job_and_no_node_that_lives(shifted: Shifted, jump: int) -> None:
     shifted.submit()
@@ -158,6 +159,7 @@ def test_a_job_whose_worker_died_before_the_clock_was_put_right_is_handed_on_soo
     assert shifted.job() == ("FINISHED", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [DAY, -DAY])
 def test_a_worker_whose_own_clock_is_wrong_keeps_its_job_and_ends_it(
     shifted: Shifted, ahead: int, tmp_path: Path

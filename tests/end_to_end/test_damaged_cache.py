@@ -182,7 +182,7 @@ def test_a_damaged_cache_is_said_by_who_looks_and_made_anew_by_the_next_passes(
     assert said.stdout == ""
     (line,) = said.stderr.splitlines()
     assert line.startswith("nommerctl: the job cache is damaged (")
-    assert line.endswith("): run `nommerctl refresh` to rebuild it")
+    assert line.endswith("): run `nommerctl refresh --rebuild`")
     assert farm.run("scale", "--dry-run", code=None).code in {0, 69}  # the counts may be sound
     assert farm.run("show", before[0]["id"], "--json").json["job"]["dest"] == before[0]["dest"]
     assert snapshot(farm.state_dir) == left
@@ -339,6 +339,7 @@ def test_a_lock_that_is_no_file_is_named(farm: InProcessCli, kind: str) -> None:
     assert len(jobs(farm)) == 2
 
 
+@pytest.mark.slow
 def test_a_few_dozen_flips_leave_no_command_without_words(farm: InProcessCli) -> None:
     before = jobs(farm)
     submit(farm, "later.mp4")

@@ -365,7 +365,7 @@ def test_a_damaged_cache(used: InProcessCli) -> None:
     cache.write_bytes(cache.read_bytes()[:5000])
     finding = checkup(used, code=3)["cache"]
     assert finding.found.startswith("the job cache is damaged (")
-    assert finding.found.endswith("run `nommerctl refresh` to rebuild it")
+    assert finding.found.endswith("run `nommerctl refresh --rebuild`")
     used.run("refresh")
     assert checkup(used)["cache"].verdict == "ok"
 

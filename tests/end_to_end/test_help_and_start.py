@@ -93,6 +93,7 @@ def test_the_demo_encodes_three_clips_and_says_how_to_go_on(cli: Cli, tmp_path: 
     assert len(again.stdout.rpartition("id\tstate\t")[2].splitlines()) == 7
 
 
+@pytest.mark.slow
 def test_the_demo_in_json(cli: Cli, tmp_path: Path) -> None:
     document = cli.run("demo", "--json", env={"TMPDIR": str(tmp_path)}).json
     assert (document["schema"], document["command"]) == (1, "demo")

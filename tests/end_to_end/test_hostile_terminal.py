@@ -29,6 +29,7 @@ def filled(here: InProcessCli) -> InProcessCli:
     return here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("color", [True, False])
 def test_tables_fit_and_are_tame(filled: InProcessCli, columns: int, color: bool) -> None:  # noqa: FBT001 - a parameter

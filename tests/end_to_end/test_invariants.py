@@ -85,6 +85,7 @@ def lose_cache(cli: Cli) -> None:
     shutil.rmtree(cli.state_dir / "cache", ignore_errors=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [lose_messages, lose_cache])
 def test_i1_losing_the_cache_or_all_messages_between_any_two_passes_changes_nothing(
     quick: Cli, films: list[Path], lose: Callable[[Cli], None]

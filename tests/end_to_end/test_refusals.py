@@ -171,6 +171,21 @@ def test_options_that_cannot_be_used(
     assert named in refused(here, source, "--dest", "out.mp4", "--options", "options.json")
 
 
+def test_options_that_are_endless_or_nested_without_end(here: InProcessCli, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+
+    assert "is nested too deep" in refused(here, source, "--dest", "out.mp4", "--options", "deep.json")
+    assert "is larger than any options" in refused(here, source, "--dest", "out.mp4", "--options", "/dev/zero")
+
+
+def test_settings_that_are_endless(here: InProcessCli) -> None:
+    assert "is larger than any settings" in here.run("--config", "/dev/zero", "list", code=78).stderr
+
+
+def test_a_cold_cache_is_said_to_be_cold_where_nobody_sees_a_table(here: InProcessCli) -> None:
+    assert here.run("list").stderr == "nommerctl: the cache is cold: run `nommerctl refresh`\n"
+
+
 def test_options_without_a_suffix_into_a_folder(here: InProcessCli, source: Path, tmp_path: Path) -> None:
     (tmp_path / "options.json").write_text(json.dumps([{"outfile_options": [["vcodec", "libx264"]]}]))
     said = refused(here, source, "--dest", f"{tmp_path}/", "--options", "options.json")

@@ -107,6 +107,7 @@ def test_a_cancel_that_comes_too_late_for_another_process_fails(here: InProcessC
     assert "is ABANDONED already" in here.run("cancel", job_id, code=2).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
 def test_a_worker_of_two_slots_hands_both_jobs_back_and_says_by_its_code_why(
     cli: Cli, clips: Clips, tmp_path: Path, sign: signal.Signals, code: int
@@ -157,6 +158,7 @@ def test_a_wait_survives_the_loss_of_the_cache(cli: Cli, film: Path) -> None:
     assert (waiting.returncode, "FINISHED" in said) == (0, True), said
 
 
+@pytest.mark.slow
 def test_a_wait_is_not_held_up_by_the_listeners_of_others(cli: Cli, film: Path, tmp_path: Path) -> None:
     def hang(exchange: Exchange) -> None:
         exchange.pause(60)
