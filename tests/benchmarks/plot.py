@@ -94,7 +94,7 @@ class _Panel:
             ((*self._points(name)[-1], name, colour) for name, colour in self._coloured()), key=lambda e: e[1]
         )
         left = WIDTH - RIGHT + 24
-        yield f'<text class="faint" x="{left}" y="{TOP - 8}">slope at the end</text>'
+        yield f'<text class="faint" x="{left}" y="{HEIGHT - BOTTOM + 38}">with the slope over the last decade</text>'
         places = _apart([y for _, y, _, _ in ends], lowest=HEIGHT - BOTTOM)
         for (x, y, name, colour), place in zip(ends, places, strict=True):
             slope = self._growth.slope(name)
