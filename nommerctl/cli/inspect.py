@@ -21,6 +21,9 @@ BY_INTEREST = (
 )
 """The states in the order in which a person wants to see jobs in them, when there are too many."""
 
+AT_ONCE = 1000
+"""Lines written at a time."""
+
 SCREENFULS = 200
 """Jobs in a table, if nobody says how many: nobody reads more."""
 
@@ -73,6 +76,7 @@ def list_jobs(
     """
     from functools import partial
 
+    from nommerctl.domain.batches import batches
     from nommerctl.render import jobs as render
 
     farm = open_farm(ctx)
@@ -101,7 +105,9 @@ def list_jobs(
         )
     else:
         lines = farm.cached_jobs.map_jobs(states, partial(render.job_line, now=now, as_of=as_of), limit=most)
-        emit(render.lines_tsv(lines))
+        emit(render.lines_tsv(()))
+        for some in batches(lines, AT_ONCE):
+            emit("\n".join(some))
 
 
 def _warn_of_age(farm: "Farm", as_of: "Instant | None", now: "Instant", *, said_below: bool) -> None:
