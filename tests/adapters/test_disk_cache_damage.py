@@ -205,7 +205,7 @@ def test_an_inspecting_verb_says_what_to_do_and_leaves_it_as_it_is(
     damage(folder)
     before = (folder / "cache.db").read_bytes()
 
-    with pytest.raises(CacheDamagedError, match="run `nommerctl refresh`"):
+    with pytest.raises(CacheDamagedError, match="run `nommerctl refresh --rebuild`"):
         CachedJobs(folder).get_cached_jobs()
 
     assert [path.name for path in folder.iterdir()] == ["cache.db"]

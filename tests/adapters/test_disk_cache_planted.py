@@ -121,7 +121,7 @@ def test_a_damaged_entry_is_reported_by_inspecting_verbs(folder: Path, damage: C
     damage(folder)
     before = (folder / "cache.db").read_bytes()
 
-    with pytest.raises(CacheDamagedError, match="run `nommerctl refresh`"):
+    with pytest.raises(CacheDamagedError, match="run `nommerctl refresh --rebuild`"):
         CachedJobs(folder).get_job(job_id(1))
 
     assert (folder / "cache.db").read_bytes() == before
