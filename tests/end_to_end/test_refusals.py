@@ -260,6 +260,7 @@ def test_output_to_a_full_disk_is_said_and_what_was_done_stands(here: InProcessC
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
 def test_closed_streams_are_no_error(here: InProcessCli, closed: str) -> None:
+    here.run("refresh")
     command = f"{sys.executable} -m nommerctl list {closed}"
     done = subprocess.run(["/bin/sh", "-c", command], env=here.environment(), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
