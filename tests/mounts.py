@@ -43,7 +43,7 @@ class Mount:
 
 
 @contextmanager
-def mounted(path: Path, *, size: str = "3m", files: int = 1000) -> Iterator[Mount]:
+def mounted(path: Path, *, size: str = "8m", files: int = 1000) -> Iterator[Mount]:
     """Mount a file system of this size, with room for so many files, on a new folder."""
     path.mkdir(parents=True)
     if os.geteuid() != 0:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from nommerctl.domain.scaling import RESPITE
 from tests.cli import Cli, eventually, stop
 from tests.clips import Clips
 from tests.end_to_end.test_invariants import QUICK, children
@@ -330,6 +331,7 @@ def test_a_scale_whose_node_does_not_end_and_the_next_one_ends_it(quick: Cli, fi
         stop(worker, quick)
         time.sleep(0.2)
         quick.run("scale")
+        time.sleep(RESPITE)
 
         def hang_and_end() -> float:
             with quick.start("scale") as scaling:
