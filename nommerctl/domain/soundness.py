@@ -54,13 +54,29 @@ class CacheFacts(Struct, frozen=True, kw_only=True):
     behind: int = 0
 
 
-def judge_store(path: str, facts: StoreFacts) -> Finding:
-    """Judge the store: anything wrong with it is a failure, for it is the truth about the jobs."""
-    if facts.size is None:
+def lost_store(path: str, folder: str, size: int | None, known: int) -> tuple[str, str] | None:
+    """Return what is wrong and what to do if the store has gone, or was emptied, while the cache knows jobs.
+
+    A new farm has neither: where the cache knows `known` jobs there was a store, and to begin a new one would make
+    everybody forget them. None if all is well. `path` and `folder` are the store's and the cache's.
+    """
+    if size or not known:
+        return None
+    how = "is gone" if size is None else "is empty"
+    advice = f"restore it from a backup; to begin anew without them: rm -r {shlex.quote(folder)}"
+    return f"'{path}' {how}, and the cache knows {counted(known, 'job')}", advice
+
+
+def judge_store(path: str, facts: StoreFacts, *, folder: str, known: int) -> Finding:
+    """Judge the store: anything wrong with it is a failure, for it is the truth about the jobs.
+
+    `folder` is the cache's, and `known` how many jobs that knows.
+    """
+    lost = lost_store(path, folder, facts.size, known)
+    if lost is not None:
+        return Finding("store", Verdict.FAILED, *lost)
+    if not facts.size:
         return Finding("store", Verdict.OK, "none yet")
-    if facts.size == 0:
-        advice = "if there were jobs in it, restore it from a backup before the next pass"
-        return Finding("store", Verdict.WARNING, f"'{path}' is empty", advice)
     if facts.complaints:
         advice = f"restore it from a backup; without one, 'sqlite3 {shlex.quote(path)} .recover' saves what is whole"
         return Finding("store", Verdict.FAILED, f"'{path}' is damaged: {_some(facts.complaints)}", advice)
@@ -86,7 +102,10 @@ def judge_cache(folder: str, facts: CacheFacts, *, max_age: float, now: Instant)
     jobs = counted(facts.jobs, "job")
     verdict, trouble = _trouble_with(folder, facts, jobs)
     if trouble:
-        return Finding("cache", verdict, trouble, f"rm -r {shlex.quote(folder)}; nommerctl refresh")
+        advice = f"rm -r {shlex.quote(folder)}; nommerctl refresh"
+        if facts.unknown == facts.jobs:
+            advice = f"restore the store first; only if these jobs are to be forgotten: {advice}"
+        return Finding("cache", verdict, trouble, advice)
     if facts.refreshed is None:
         return Finding("cache", Verdict.OK, f"cold, {jobs}: the next refresh fills it")
     old = seconds_between(facts.refreshed, now)

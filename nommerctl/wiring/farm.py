@@ -4,7 +4,7 @@ import functools
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.schedule import overdue, overdue_sentence
-from nommerctl.errors import PermissionDeniedError, SettingsError
+from nommerctl.domain.soundness import lost_store
+from nommerctl.errors import AWAY, PermissionDeniedError, SettingsError, UnreachableError
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
 
@@ -71,6 +72,16 @@ class Farm:
         """Where each node has a log."""
         return self.state_dir / "logs"
 
+    @property
+    def store_file(self) -> Path:
+        """The database of jobs, messages and the ledger, of a farm on this machine."""
+        return self.state_dir / "farm.db"
+
+    @property
+    def cache_folder(self) -> Path:
+        """The job cache's."""
+        return self.state_dir / "cache"
+
     def prepare(self) -> None:
         """Make the state folder and what belongs into it, for this user alone.
 
@@ -98,11 +109,27 @@ class Farm:
     @functools.cached_property
     def cached_jobs(self) -> CachedJobs:
         """The job cache, read only."""
-        return CachedJobs(self.state_dir / "cache")
+        return CachedJobs(self.cache_folder)
+
+    def cached_count(self) -> int:
+        """Return how many jobs the cache knows; none if it cannot be read."""
+        with suppress(*AWAY):
+            return sum(self.cached_jobs.count_by_state().values())
+        return 0
 
     def look(self) -> "FarmReads":
         """Return the farm for a dry run, or for somebody who only looks: nothing of it can write."""
+        self._check_store_is_there()
         return self._backend.look(self.cached_jobs)
+
+    def _check_store_is_there(self) -> None:
+        """UnreachableError if the store has gone while the cache knows jobs: no new one is begun in its place."""
+        size = self.store_file.stat().st_size if self.store_file.exists() else None
+        if size:
+            return
+        lost = lost_store(str(self.store_file), str(self.cache_folder), size, self.cached_count())
+        if lost is not None:
+            raise UnreachableError(": ".join(lost))
 
     # --- to act upon ---
 
@@ -124,7 +151,7 @@ class Farm:
         from nommerctl.wiring.local import LocalBackend
 
         return LocalBackend(
-            file=self.state_dir / "farm.db",
+            file=self.store_file,
             workers=self.workers,
             logs=self.logs,
             worker=self._worker_command(),
@@ -136,6 +163,7 @@ class Farm:
     def backend(self) -> "LocalBackend":
         """Job store, ledger, queues and nodes, to act upon."""
         self.prepare()
+        self._check_store_is_there()
         return self._backend
 
     @functools.cached_property
@@ -144,7 +172,7 @@ class Farm:
         from nommerctl.adapters.disk_cache import open_cache
 
         self.prepare()
-        return open_cache(self.state_dir / "cache", keep_on=self._keep_on)
+        return open_cache(self.cache_folder, keep_on=self._keep_on)
 
     def writes(self, heed: Callable[[], None]) -> "FarmWrites":
         """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""

@@ -19,22 +19,26 @@ from nommerctl.wiring.local import NEW_JOBS
 
 def local_checks(farm: Farm, heed: Callable[[], None]) -> list[Check]:
     """Return the checks; `heed` raises what ends a long one before its time."""
-    path = farm.state_dir / "farm.db"
-    examination = StoreExamination(path, heed)
+    examination = StoreExamination(farm.store_file, heed)
     return [
-        Check("store", lambda: [judge_store(str(path), examination.store())]),
+        Check("store", partial(_store, farm, examination)),
         Check("queue", lambda: [judge_queue(examination.queue(NEW_JOBS, farm.clock()))]),
         Check("cache", partial(_cache, farm, heed, examination.versions)),
         Check("clock", partial(_clock, farm, examination.newest_change)),
     ]
 
 
+def _store(farm: Farm, examination: StoreExamination) -> Iterator[Finding]:
+    yield judge_store(
+        str(farm.store_file), examination.store(), folder=str(farm.cache_folder), known=farm.cached_count()
+    )
+
+
 def _cache(
     farm: Farm, heed: Callable[[], None], versions: Callable[[Sequence[JobId]], Mapping[JobId, int]]
 ) -> Iterator[Finding]:
-    folder = farm.state_dir / "cache"
-    facts = CacheExamination(folder, versions=versions, heed=heed).examine()
-    yield judge_cache(str(folder), facts, max_age=farm.settings.cache.max_age, now=farm.clock())
+    facts = CacheExamination(farm.cache_folder, versions=versions, heed=heed).examine()
+    yield judge_cache(str(farm.cache_folder), facts, max_age=farm.settings.cache.max_age, now=farm.clock())
 
 
 def _clock(farm: Farm, newest_change: Callable[[], Instant]) -> Iterator[Finding]:
@@ -43,11 +47,10 @@ def _clock(farm: Farm, newest_change: Callable[[], Instant]) -> Iterator[Finding
         f"the last {record.name}": max(record.started, record.succeeded or 0, record.unattended_since or 0)
         for record in farm.records.read()
     }
-    reads = farm.look()
     with suppress(*AWAY):
         dated["the last change of a job"] = newest_change()
     with suppress(*AWAY):
-        dated |= {f"the heartbeat of {beat.node}": beat.at for beat in reads.ledger.heartbeats().values()}
+        dated["the last refresh of the cache"] = farm.cached_jobs.status().refreshed or 0
     with suppress(*AWAY):
-        dated["the last refresh of the cache"] = reads.cache.status().refreshed or 0
+        dated |= {f"the heartbeat of {beat.node}": beat.at for beat in farm.look().ledger.heartbeats().values()}
     yield judge_clock(dated, farm.clock())

@@ -14,15 +14,7 @@ NOW = START + micros(40)
     ("facts", "finding"),
     [
         (StoreFacts(size=None), Finding("store", Verdict.OK, "none yet")),
-        (
-            StoreFacts(size=0),
-            Finding(
-                "store",
-                Verdict.WARNING,
-                "'/srv/farm.db' is empty",
-                "if there were jobs in it, restore it from a backup before the next pass",
-            ),
-        ),
+        (StoreFacts(size=0), Finding("store", Verdict.OK, "none yet")),
         (StoreFacts(size=4096, jobs=1), Finding("store", Verdict.OK, "sound, 1 job")),
         (
             StoreFacts(size=4096, jobs=9, complaints=("one", "two", "three", "four")),
@@ -36,7 +28,22 @@ NOW = START + micros(40)
     ],
 )
 def test_the_store(facts: StoreFacts, finding: Finding) -> None:
-    assert judge_store("/srv/farm.db", facts) == finding
+    assert judge_store("/srv/farm.db", facts, folder="/srv/my cache", known=0) == finding
+
+
+@pytest.mark.parametrize(("size", "how"), [(None, "is gone"), (0, "is empty")])
+def test_a_store_that_has_gone_while_the_cache_knows_jobs(size: int | None, how: str) -> None:
+    assert judge_store("/srv/farm.db", StoreFacts(size=size), folder="/srv/my cache", known=2) == Finding(
+        "store",
+        Verdict.FAILED,
+        f"'/srv/farm.db' {how}, and the cache knows 2 jobs",
+        "restore it from a backup; to begin anew without them: rm -r '/srv/my cache'",
+    )
+
+
+def test_a_store_in_which_jobs_are_is_never_lost() -> None:
+    finding = judge_store("/srv/farm.db", StoreFacts(size=4096, jobs=1), folder="/srv/my cache", known=2)
+    assert finding.verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,13 @@ ANEW = "rm -r '/srv/my cache'; nommerctl refresh"
             "3 of 5 jobs newer than in the store: it was set back, or is another farm's",
             ANEW,
         ),
-        ({"unknown": 5}, Verdict.WARNING, "5 of 5 jobs not in the store", ANEW),
+        ({"unknown": 4}, Verdict.WARNING, "4 of 5 jobs not in the store", ANEW),
+        (
+            {"unknown": 5},
+            Verdict.WARNING,
+            "5 of 5 jobs not in the store",
+            f"restore the store first; only if these jobs are to be forgotten: {ANEW}",
+        ),
         (
             {"compared": False},
             Verdict.WARNING,

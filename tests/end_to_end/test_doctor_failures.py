@@ -342,9 +342,11 @@ def test_a_store_of_a_later_version(used: InProcessCli) -> None:
 
 def test_a_store_that_lost_everything(used: InProcessCli) -> None:
     (used.state_dir / "farm.db").write_bytes(b"")
-    findings = checkup(used)
-    assert findings["store"].found == f"'{used.state_dir}/farm.db' is empty"
+    findings = checkup(used, code=3)
+    assert findings["store"].found == f"'{used.state_dir}/farm.db' is empty, and the cache knows 1 job"
+    assert findings["store"].advice.startswith("restore it from a backup")
     assert findings["cache"].found == "1 of 1 job not in the store"
+    assert findings["cache"].advice.startswith("restore the store first")
 
 
 def test_a_store_that_was_set_back(used: InProcessCli, tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""A store that has gone, or was emptied, while the cache knows its jobs: nobody begins a new one, and forgets them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Cli, InProcessCli
+from tests.clips import Clips
+
+
+@pytest.fixture
+def used(here: InProcessCli, clips: Clips) -> InProcessCli:
+    """A farm with a job that waits."""
+    here.settings = {"SCALE_MAX_NODES": "0"}
+    here.run(*submission(clips))
+    here.run("refresh")
+    return here
+
+
+def submission(clips: Clips) -> tuple[str | Path, ...]:
+    return ("submit", clips["tone.wav"], "--dest", "tone.m4a", "--preset", "audio-m4a")
+
+
+def states(farm: Cli) -> dict[str, str]:
+    return {job_id: job["state"] for job_id, job in farm.listed().items()}
+
+
+def lose(store: Path) -> None:
+    store.unlink()
+
+
+def empty(store: Path) -> None:
+    store.write_bytes(b"")
+
+
+@pytest.mark.parametrize(("lose_it", "how"), [(lose, "is gone"), (empty, "is empty")])
+def test_all_but_the_list_say_so_and_a_backup_brings_it_back(
+    used: InProcessCli, clips: Clips, tmp_path: Path, lose_it: Callable[[Path], None], how: str
+) -> None:
+    store, backup = used.state_dir / "farm.db", tmp_path / "backup.db"
+    shutil.copy(store, backup)
+    before = states(used)
+    lose_it(store)
+    passes = ("refresh", "scale", "abandon", "prune", "run")
+    acts = [submission(clips), ("status",), *((verb,) for verb in passes), *((verb, "--dry-run") for verb in passes)]
+    for act in acts:
+        said = used.run(*act, code=69).stderr
+        assert f"'{store}' {how}, and the cache knows 1 job: restore it from a backup" in said
+    assert Cli(used.state_dir, used.cwd, used.executable).run("worker", "--once", code=69).stderr
+    assert states(used) == before
+    assert not store.exists() or store.stat().st_size == 0
+
+    shutil.copy(backup, store)
+    used.run("refresh")
+    assert states(used) == before
+
+
+def test_what_it_says_to_do_begins_anew(used: InProcessCli, clips: Clips) -> None:
+    (used.state_dir / "farm.db").unlink()
+    shutil.rmtree(used.state_dir / "cache")
+    used.run(*submission(clips))
+    used.run("refresh")
+    assert len(used.listed()) == 1
