@@ -42,6 +42,9 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
     if request.client_id is not None and len(request.sources) > 1:
         msg = "--client-id names one job: give it with one source"
         raise UsageError(msg)
+    if request.client_id == "":
+        msg = "--client-id is empty: give your own name for the job, or leave it out"
+        raise UsageError(msg)
     if request.client_id is not None and storable(request.client_id) != request.client_id:
         msg = f"--client-id '{shown(request.client_id)}' is not valid UTF-8, and a job is stored as UTF-8"
         raise UsageError(msg)

@@ -87,7 +87,10 @@ class _Trials:
             with _scratch() as folder:
                 try_preset(nommer, preset, folder, self._heed)
         except EncodingError as error:
-            advice = "install an ffmpeg that can, or pip install 'nommerctl[local]', or set ffmpeg.path"
+            advice = (
+                "install an ffmpeg that can, or pip install 'nommerctl[local]', or set ffmpeg.path;"
+                " if it met a limit of [ffmpeg], raise that"
+            )
             yield Finding(check, Verdict.FAILED, str(error), advice)
             return
         wanted = encoders(preset.passes)

@@ -201,6 +201,11 @@ def test_a_client_id_for_two_sources(here: InProcessCli, source: Path) -> None:
     assert said == "--client-id names one job: give it with one source"
 
 
+def test_an_empty_client_id(here: InProcessCli, source: Path) -> None:
+    said = refused(here, source, "--dest", "out.mp4", "--preset", "web-480p", "--client-id", "")
+    assert said == "--client-id is empty: give your own name for the job, or leave it out"
+
+
 def test_a_listener_that_is_no_web_address(here: InProcessCli, source: Path) -> None:
     said = refused(here, source, "--dest", "out.mp4", "--preset", "web-480p", "--notify-url", "mailto:me")
     assert "mailto" in said
