@@ -50,12 +50,16 @@ class Database:
     """
 
     def __init__(self, path: Path, busy_timeout: float = 10.0, *, keep_on: Callable[[], None] = lambda: None) -> None:
-        """Open `path`, making file and tables if need be; wait up to `busy_timeout` seconds for other writers."""
+        """Open `path`, making file and tables if need be; wait up to `busy_timeout` seconds for other writers.
+
+        They are made here and not later: UnreachableError if they have gone when another connection is opened.
+        """
         self._path = path
         self._busy_timeout = busy_timeout
         self._keep_on = keep_on
         self._idle: deque[sqlite3.Connection] = deque()
         self._own = threading.local()
+        self._there = False
         self.read(lambda _: None)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -144,7 +148,8 @@ class Database:
             return self._open()
 
     def _open(self) -> sqlite3.Connection:
-        _create(self._path)
+        if not self._there:
+            _create(self._path)
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -153,7 +158,7 @@ class Database:
             check_same_thread=False,  # one thread at a time has it, but not always the same one
         )
         try:
-            _make_schema(connection, self._path)
+            self._meet_schema(connection)
             self._patiently(connection, "PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")  # tokens of removed jobs do not stay in free pages
@@ -162,6 +167,18 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _meet_schema(self, connection: sqlite3.Connection) -> None:
+        """Make the tables the first time; later they are there, or somebody took them away."""
+        if not self._there:
+            _make_schema(connection, self._path)
+            self._there = True
+            return
+        connection.execute("BEGIN")
+        if not is_ours(connection, self._path):
+            msg = f"{self._path} was emptied while it was in use: restore it from a backup"
+            raise UnreachableError(msg)
+        connection.commit()
 
     def _patiently(self, connection: sqlite3.Connection, statement: str) -> None:
         """Execute a statement that has to wait for others; what `keep_on` raises meanwhile comes out.

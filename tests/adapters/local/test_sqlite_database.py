@@ -248,3 +248,23 @@ def test_the_tables_of_a_newer_nommerctl_are_left_alone(farm: Path) -> None:
 
     with pytest.raises(UnreachableError, match=f"version {newer} .* knows version {SCHEMA_VERSION}: use "):
         Database(farm)
+
+
+def test_no_new_file_is_made_in_the_place_of_one_that_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "farm.db"
+    database = Database(path)
+    database.close()
+    path.unlink()
+    with pytest.raises(UnreachableError):
+        database.read(lambda _: None)
+    assert not path.exists()
+
+
+def test_no_tables_are_made_in_a_file_that_was_emptied(tmp_path: Path) -> None:
+    path = tmp_path / "farm.db"
+    database = Database(path)
+    database.close()
+    path.write_bytes(b"")
+    with pytest.raises(UnreachableError, match="was emptied while it was in use"):
+        database.write(lambda _: None)
+    assert path.stat().st_size == 0
