@@ -123,13 +123,25 @@ class Farm:
         return self._backend.look(self.cached_jobs)
 
     def _check_store_is_there(self) -> None:
-        """UnreachableError if the store has gone while the cache knows jobs: no new one is begun in its place."""
-        size = self.store_file.stat().st_size if self.store_file.exists() else None
-        if size:
+        """UnreachableError if the store has gone while the cache knows jobs: no new one is begun in its place.
+
+        Where it is not there, it is looked for again after the cache: another process may just have made both.
+        """
+        if self._store_size():
             return
-        lost = lost_store(str(self.store_file), str(self.cache_folder), size, self.cached_count())
+        known = self.cached_count()
+        lost = lost_store(str(self.store_file), str(self.cache_folder), self._store_size(), known)
         if lost is not None:
             raise UnreachableError(": ".join(lost))
+
+    def _store_size(self) -> int | None:
+        """Return how many bytes the store has, None if there is none."""
+        try:
+            return self.store_file.stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise translated(error, f"the store '{self.store_file}' cannot be looked at") from error
 
     # --- to act upon ---
 
