@@ -13,6 +13,8 @@ from nommerctl.domain.times import Instant, age, seconds_between
 _SHOWN = 2
 """Complaints that are shown; the others are only counted."""
 
+_RESTORE = "restore it from a backup"
+
 
 class StoreFacts(Struct, frozen=True, kw_only=True):
     """The job store as a whole: how many jobs are in it, and what is wrong with it, a phrase each.
@@ -63,7 +65,7 @@ def lost_store(path: str, folder: str, size: int | None, known: int) -> tuple[st
     if size or not known:
         return None
     how = "is gone" if size is None else "is empty"
-    advice = f"restore it from a backup; to begin anew without them: rm -r {shlex.quote(folder)}"
+    advice = f"move its -wal and -shm away, then {_RESTORE}; to begin anew without them: rm -r {shlex.quote(folder)}"
     return f"'{path}' {how}, and the cache knows {counted(known, 'job')}", advice
 
 
@@ -103,7 +105,7 @@ def judge_cache(folder: str, facts: CacheFacts, *, max_age: float, now: Instant)
     verdict, trouble = _trouble_with(folder, facts, jobs)
     if trouble:
         advice = f"rm -r {shlex.quote(folder)}; nommerctl refresh"
-        if facts.unknown == facts.jobs:
+        if facts.unknown and facts.unknown == facts.jobs:
             advice = f"restore the store first; only if these jobs are to be forgotten: {advice}"
         return Finding("cache", verdict, trouble, advice)
     if facts.refreshed is None:

@@ -29,9 +29,8 @@ def local_checks(farm: Farm, heed: Callable[[], None]) -> list[Check]:
 
 
 def _store(farm: Farm, examination: StoreExamination) -> Iterator[Finding]:
-    yield judge_store(
-        str(farm.store_file), examination.store(), folder=str(farm.cache_folder), known=farm.cached_count()
-    )
+    known = farm.cached_count()  # before the store is looked for: another process may just be making both
+    yield judge_store(str(farm.store_file), examination.store(), folder=str(farm.cache_folder), known=known)
 
 
 def _cache(

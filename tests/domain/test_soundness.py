@@ -37,7 +37,7 @@ def test_a_store_that_has_gone_while_the_cache_knows_jobs(size: int | None, how:
         "store",
         Verdict.FAILED,
         f"'/srv/farm.db' {how}, and the cache knows 2 jobs",
-        "restore it from a backup; to begin anew without them: rm -r '/srv/my cache'",
+        "move its -wal and -shm away, then restore it from a backup; to begin anew without them: rm -r '/srv/my cache'",
     )
 
 
@@ -86,6 +86,7 @@ ANEW = "rm -r '/srv/my cache'; nommerctl refresh"
             "3 of 5 jobs newer than in the store: it was set back, or is another farm's",
             ANEW,
         ),
+        ({"jobs": 0, "complaints": ("one",)}, Verdict.FAILED, "'/srv/my cache' is damaged: one", ANEW),
         ({"unknown": 4}, Verdict.WARNING, "4 of 5 jobs not in the store", ANEW),
         (
             {"unknown": 5},

@@ -344,7 +344,7 @@ def test_a_store_that_lost_everything(used: InProcessCli) -> None:
     (used.state_dir / "farm.db").write_bytes(b"")
     findings = checkup(used, code=3)
     assert findings["store"].found == f"'{used.state_dir}/farm.db' is empty, and the cache knows 1 job"
-    assert findings["store"].advice.startswith("restore it from a backup")
+    assert findings["store"].advice.startswith("move its -wal and -shm away, then restore it")
     assert findings["cache"].found == "1 of 1 job not in the store"
     assert findings["cache"].advice.startswith("restore the store first")
 

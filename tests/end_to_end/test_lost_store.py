@@ -1,6 +1,8 @@
 """A store that has gone, or was emptied, while the cache knows its jobs: nobody begins a new one, and forgets them."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,13 +49,40 @@ def test_all_but_the_list_say_so_and_a_backup_brings_it_back(
     acts = [submission(clips), ("status",), *((verb,) for verb in passes), *((verb, "--dry-run") for verb in passes)]
     for act in acts:
         said = used.run(*act, code=69).stderr
-        assert f"'{store}' {how}, and the cache knows 1 job: restore it from a backup" in said
+        assert (
+            f"'{store}' {how}, and the cache knows 1 job: move its -wal and -shm away, then restore it from a backup"
+            in said
+        )
     assert Cli(used.state_dir, used.cwd, used.executable).run("worker", "--once", code=69).stderr
     assert states(used) == before
     assert not store.exists() or store.stat().st_size == 0
 
     shutil.copy(backup, store)
     used.run("refresh")
+    assert states(used) == before
+
+
+DIED_WHILE_DELETING = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("DELETE FROM jobs")
+connection.commit()
+os._exit(1)
+"""
+
+
+def test_a_backup_that_is_restored_as_it_says_is_not_undone_by_the_old_log(used: InProcessCli, tmp_path: Path) -> None:
+    store, backup = used.state_dir / "farm.db", tmp_path / "backup.db"
+    shutil.copy(store, backup)
+    before = states(used)
+    subprocess.run([sys.executable, "-c", DIED_WHILE_DELETING, store], check=False)
+    assert (used.state_dir / "farm.db-wal").stat().st_size
+    store.unlink()
+    assert "move its -wal and -shm away" in used.run("refresh", code=69).stderr
+    for log in ("farm.db-wal", "farm.db-shm"):
+        (used.state_dir / log).rename(tmp_path / log)
+    shutil.copy(backup, store)
+    used.run("refresh", "--rebuild")
     assert states(used) == before
 
 

@@ -176,7 +176,10 @@ class Database:
             return
         connection.execute("BEGIN")
         if not is_ours(connection, self._path):
-            msg = f"{self._path} was emptied while it was in use: restore it from a backup"
+            msg = (
+                f"{self._path} was emptied while it was in use:"
+                " move its -wal and -shm away, and restore it from a backup"
+            )
             raise UnreachableError(msg)
         connection.commit()
 
