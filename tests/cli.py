@@ -106,14 +106,14 @@ class Cli:
 
 
 @contextmanager
-def paused_worker(cli: Cli, state: str) -> Iterator[subprocess.Popen[bytes]]:
+def paused_worker(cli: Cli, state: str, *, stderr: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
     """A real worker that has taken a job and waits in a state: killed at the end, if it still lives then."""
     worker = subprocess.Popen(
         [sys.executable, "-m", "tests.end_to_end.paused_worker", state],
         env=cli.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         cwd=Path(__file__).parents[1],
     )
     with worker:

@@ -44,6 +44,16 @@ class _Stamp(NamedTuple):
     written: int
 
 
+def size_of(path: Path) -> int | None:
+    """Return the size of a file in bytes, None if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise os_errors.translated(error, f"{path} cannot be looked at") from error
+
+
 class ReadOnlyDatabase:
     """A database that is only read: no byte of it, and no file in its folder, is changed by that.
 
@@ -93,7 +103,7 @@ class ReadOnlyDatabase:
             time.sleep(_PAUSE)
 
     def _read_as_found(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        size = self._size(self._path)
+        size = size_of(self._path)
         if size is not None and self._has_frames():
             return self._read_shared(query)
         return self._read_immutable(query) if size else self._read_empty(query)
@@ -110,7 +120,7 @@ class ReadOnlyDatabase:
             try:
                 # Were the files gone by the time SQLite locks the database, it would make a -wal. They go in the last
                 # moments of a writer that closes, under its lock; so they are looked for just before, without waiting.
-                if not self._has_frames() or self._size(self._shm) is None:
+                if not self._has_frames() or size_of(self._shm) is None:
                     raise _LookAgainError
                 empty = _has_no_table(connection)
             except ERRORS as error:
@@ -143,25 +153,16 @@ class ReadOnlyDatabase:
         return result
 
     def _untouched_since(self, before: _Stamp) -> bool:
-        return self._stamp() == before and not self._has_frames() and not self._size(self._journal)
+        return self._stamp() == before and not self._has_frames() and not size_of(self._journal)
 
     def _has_frames(self) -> bool:
-        return (self._size(self._wal) or 0) > _WAL_HEADER
+        return (size_of(self._wal) or 0) > _WAL_HEADER
 
     @contextmanager
     def _connection(self, options: str) -> Iterator[sqlite3.Connection]:
         uri = f"{self._path.absolute().as_uri()}?{options}"
         with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as connection:
             yield connection
-
-    def _size(self, path: Path) -> int | None:
-        """The size of a file in bytes, None if there is none."""
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise os_errors.translated(error, f"{path} cannot be looked at") from error
 
     def _stamp(self) -> _Stamp:
         try:

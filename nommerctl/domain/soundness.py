@@ -56,23 +56,24 @@ class CacheFacts(Struct, frozen=True, kw_only=True):
     behind: int = 0
 
 
-def lost_store(path: str, folder: str, size: int | None, known: int) -> tuple[str, str] | None:
-    """Return what is wrong and what to do if the store has gone, or was emptied, while the cache knows jobs.
+def lost_store(path: str, folder: str, size: int | None, known: int | None) -> tuple[str, str] | None:
+    """Return what is wrong and what to do if the store has gone, or was emptied, though the cache was filled from one.
 
-    A new farm has neither: where the cache knows `known` jobs there was a store, and to begin a new one would make
-    everybody forget them. None if all is well. `path` and `folder` are the store's and the cache's.
+    `size` is the store's in bytes, None if there is none; `known` is how many jobs the cache knows, None if it was
+    never filled, as on a new farm. None if all is well. `path` and `folder` are the store's and the cache's.
     """
-    if size or not known:
+    if size or known is None:
         return None
     how = "is gone" if size is None else "is empty"
-    advice = f"move its -wal and -shm away, then {_RESTORE}; to begin anew without them: rm -r {shlex.quote(folder)}"
-    return f"'{path}' {how}, and the cache knows {counted(known, 'job')}", advice
+    trace = f"the cache knows {counted(known, 'job')}" if known else "the cache was filled from it"
+    advice = f"move its -wal and -shm away, then {_RESTORE}; to begin anew without it: rm -r {shlex.quote(folder)}"
+    return f"'{path}' {how}, and {trace}", advice
 
 
-def judge_store(path: str, facts: StoreFacts, *, folder: str, known: int) -> Finding:
+def judge_store(path: str, facts: StoreFacts, *, folder: str, known: int | None) -> Finding:
     """Judge the store: anything wrong with it is a failure, for it is the truth about the jobs.
 
-    `folder` is the cache's, and `known` how many jobs that knows.
+    `folder` is the cache's, and `known` how many jobs that knows, as for `lost_store`.
     """
     lost = lost_store(path, folder, facts.size, known)
     if lost is not None:

@@ -4,7 +4,7 @@ import functools
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,7 @@ from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.schedule import overdue, overdue_sentence
-from nommerctl.domain.soundness import lost_store
-from nommerctl.errors import AWAY, PermissionDeniedError, SettingsError, UnreachableError
+from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
 
@@ -111,37 +110,9 @@ class Farm:
         """The job cache, read only."""
         return CachedJobs(self.cache_folder)
 
-    def cached_count(self) -> int:
-        """Return how many jobs the cache knows; none if it cannot be read."""
-        with suppress(*AWAY):
-            return sum(self.cached_jobs.count_by_state().values())
-        return 0
-
     def look(self) -> "FarmReads":
         """Return the farm for a dry run, or for somebody who only looks: nothing of it can write."""
-        self._check_store_is_there()
-        return self._backend.look(self.cached_jobs)
-
-    def _check_store_is_there(self) -> None:
-        """UnreachableError if the store has gone while the cache knows jobs: no new one is begun in its place.
-
-        Where it is not there, it is looked for again after the cache: another process may just have made both.
-        """
-        if self._store_size():
-            return
-        known = self.cached_count()
-        lost = lost_store(str(self.store_file), str(self.cache_folder), self._store_size(), known)
-        if lost is not None:
-            raise UnreachableError(": ".join(lost))
-
-    def _store_size(self) -> int | None:
-        """Return how many bytes the store has, None if there is none."""
-        try:
-            return self.store_file.stat().st_size
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise translated(error, f"the store '{self.store_file}' cannot be looked at") from error
+        return self._backend.look()
 
     # --- to act upon ---
 
@@ -164,6 +135,8 @@ class Farm:
 
         return LocalBackend(
             file=self.store_file,
+            cached=self.cached_jobs,
+            cache_folder=self.cache_folder,
             workers=self.workers,
             logs=self.logs,
             worker=self._worker_command(),
@@ -175,7 +148,6 @@ class Farm:
     def backend(self) -> "LocalBackend":
         """Job store, ledger, queues and nodes, to act upon."""
         self.prepare()
-        self._check_store_is_there()
         return self._backend
 
     @functools.cached_property

@@ -14,7 +14,7 @@ from nommerctl.domain.times import Instant
 from nommerctl.errors import AWAY
 from nommerctl.passes.doctor import Check
 from nommerctl.wiring.farm import Farm
-from nommerctl.wiring.local import NEW_JOBS
+from nommerctl.wiring.local import NEW_JOBS, known_jobs
 
 
 def local_checks(farm: Farm, heed: Callable[[], None]) -> list[Check]:
@@ -29,7 +29,9 @@ def local_checks(farm: Farm, heed: Callable[[], None]) -> list[Check]:
 
 
 def _store(farm: Farm, examination: StoreExamination) -> Iterator[Finding]:
-    known = farm.cached_count()  # before the store is looked for: another process may just be making both
+    known = None
+    with suppress(*AWAY):  # a cache that cannot be read has a check of its own
+        known = known_jobs(farm.cached_jobs)  # before the store is looked for: another process may just be making both
     yield judge_store(str(farm.store_file), examination.store(), folder=str(farm.cache_folder), known=known)
 
 

@@ -28,16 +28,17 @@ NOW = START + micros(40)
     ],
 )
 def test_the_store(facts: StoreFacts, finding: Finding) -> None:
-    assert judge_store("/srv/farm.db", facts, folder="/srv/my cache", known=0) == finding
+    assert judge_store("/srv/farm.db", facts, folder="/srv/my cache", known=None) == finding
 
 
 @pytest.mark.parametrize(("size", "how"), [(None, "is gone"), (0, "is empty")])
-def test_a_store_that_has_gone_while_the_cache_knows_jobs(size: int | None, how: str) -> None:
-    assert judge_store("/srv/farm.db", StoreFacts(size=size), folder="/srv/my cache", known=2) == Finding(
+@pytest.mark.parametrize(("known", "trace"), [(2, "the cache knows 2 jobs"), (0, "the cache was filled from it")])
+def test_a_store_that_has_gone_after_the_cache_was_filled(size: int | None, how: str, known: int, trace: str) -> None:
+    assert judge_store("/srv/farm.db", StoreFacts(size=size), folder="/srv/my cache", known=known) == Finding(
         "store",
         Verdict.FAILED,
-        f"'/srv/farm.db' {how}, and the cache knows 2 jobs",
-        "move its -wal and -shm away, then restore it from a backup; to begin anew without them: rm -r '/srv/my cache'",
+        f"'/srv/farm.db' {how}, and {trace}",
+        "move its -wal and -shm away, then restore it from a backup; to begin anew without it: rm -r '/srv/my cache'",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Cli, InProcessCli
+from tests.cli import Cli, InProcessCli, paused_worker
 from tests.clips import Clips
 
 
@@ -60,6 +60,36 @@ def test_all_but_the_list_say_so_and_a_backup_brings_it_back(
     shutil.copy(backup, store)
     used.run("refresh")
     assert states(used) == before
+
+
+def test_a_store_that_goes_when_the_cache_holds_no_job_any_more(used: InProcessCli) -> None:
+    used.settings["CACHE_KEEP_FINISHED"] = "0s"
+    (job_id,) = states(used)
+    used.run("cancel", job_id)
+    used.run("refresh", "--rebuild")
+    assert states(used) == {}
+    lose(used.state_dir / "farm.db")
+    assert "is gone, and the cache was filled from it" in used.run("refresh", code=69).stderr
+
+
+def test_a_cache_that_may_not_be_followed_is_no_reason_to_begin_a_new_store(used: InProcessCli, tmp_path: Path) -> None:
+    (used.state_dir / "cache").rename(tmp_path / "moved")
+    (used.state_dir / "cache").symlink_to(tmp_path / "moved")
+    lose(used.state_dir / "farm.db")
+    assert "is a symbolic link" in used.run("refresh", code=77).stderr
+    assert not (used.state_dir / "farm.db").exists()
+
+
+def test_a_worker_whose_store_is_removed_says_so_and_makes_no_new_one(used: InProcessCli) -> None:
+    quick = {"WORKER_LEASE": "2s", "WORKER_HEARTBEAT": "0.5s"}
+    farm = Cli(used.state_dir, used.cwd, used.executable, used.settings | quick)
+    with paused_worker(farm, "ENCODING", stderr=subprocess.PIPE) as worker:
+        for file in used.state_dir.glob("farm.db*"):
+            file.unlink()
+        _, said = worker.communicate(b"go on\n", timeout=60)
+    assert b"was removed or replaced while it was in use" in said
+    assert b"FINISHED" not in said
+    assert not list(used.state_dir.glob("farm.db*"))
 
 
 DIED_WHILE_DELETING = """

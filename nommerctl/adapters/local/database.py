@@ -52,14 +52,14 @@ class Database:
     def __init__(self, path: Path, busy_timeout: float = 10.0, *, keep_on: Callable[[], None] = lambda: None) -> None:
         """Open `path`, making file and tables if need be; wait up to `busy_timeout` seconds for other writers.
 
-        They are made here and not later: UnreachableError if they have gone when another connection is opened.
+        They are made here and not later: UnreachableError if they have gone, or others stand in their place.
         """
         self._path = path
         self._busy_timeout = busy_timeout
         self._keep_on = keep_on
         self._idle: deque[sqlite3.Connection] = deque()
         self._own = threading.local()
-        self._there = False
+        self._file: tuple[int, int] | None = None
         self.read(lambda _: None)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -141,14 +141,31 @@ class Database:
         except ERRORS as error:
             raise translated(error, self._path) from error
 
+    def _check_file(self) -> None:
+        """UnreachableError if the file is not the one that was opened: what is written there would be lost with it."""
+        if self._file is not None and self._file != self._identity():
+            msg = f"{self._path} was removed or replaced while it was in use: start again when the right one is there"
+            raise UnreachableError(msg)
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Device and inode of the file, None if there is none."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise os_errors.translated(error, f"{self._path} cannot be looked at") from error
+        return found.st_dev, found.st_ino
+
     def _take(self) -> sqlite3.Connection:
+        self._check_file()
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
 
     def _open(self) -> sqlite3.Connection:
-        if not self._there:
+        if self._file is None:
             _create(self._path)
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode=rw",
@@ -170,9 +187,9 @@ class Database:
 
     def _meet_schema(self, connection: sqlite3.Connection) -> None:
         """Make the tables the first time; later they are there, or somebody took them away."""
-        if not self._there:
+        if self._file is None:
             _make_schema(connection, self._path)
-            self._there = True
+            self._file = self._identity()
             return
         connection.execute("BEGIN")
         if not is_ours(connection, self._path):

@@ -12,7 +12,7 @@ from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.seal import BrokenSealError, unsealed
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage
 from nommerctl.adapters.sqlite_integrity import complaints
-from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
+from nommerctl.adapters.sqlite_read import ReadOnlyDatabase, size_of
 from nommerctl.domain.fleet import Depth, Heartbeat, Launch
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.outcome import Decision
@@ -57,7 +57,7 @@ class StoreExamination:
 
         UnreachableError if it is another version's or another program's database.
         """
-        size = self._path.stat().st_size if self._path.exists() else None
+        size = size_of(self._path)
         try:
             count, found = self._reading.read(self._examined)
         except UnreachableError as error:

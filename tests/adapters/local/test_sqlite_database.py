@@ -255,9 +255,21 @@ def test_no_new_file_is_made_in_the_place_of_one_that_was_removed(tmp_path: Path
     database = Database(path)
     database.close()
     path.unlink()
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="was removed or replaced while it was in use"):
         database.read(lambda _: None)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_written_into_a_file_that_was_removed_while_it_is_open(tmp_path: Path, *, replaced: bool) -> None:
+    path, other = tmp_path / "farm.db", tmp_path / "other.db"
+    with closing(Database(other)), closing(Database(path)) as database:
+        for file in tmp_path.glob("farm.db*"):
+            file.unlink()
+        if replaced:
+            other.rename(path)
+        with pytest.raises(UnreachableError, match="was removed or replaced while it was in use"):
+            database.write(lambda connection: connection.execute("DELETE FROM jobs"))
 
 
 def test_no_tables_are_made_in_a_file_that_was_emptied(tmp_path: Path) -> None:
