@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import aws_servers
 from tests.cli import Cli, InProcessCli
 from tests.clips import Clips
 
@@ -62,3 +63,27 @@ def here(tmp_path: Path) -> Iterator[InProcessCli]:
     farm = InProcessCli(tmp_path / "state", cwd=tmp_path, executable=(sys.executable, "-m", "nommerctl"))
     yield farm
     farm.end_workers()
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """The URL of a moto server: EC2, DynamoDB, S3."""
+    with aws_servers.moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a MiniStack server: SQS, DynamoDB."""
+    try:
+        with aws_servers.ministack(tmp_path_factory.mktemp("ministack")) as url:
+            yield url
+    except aws_servers.NoServerError as error:
+        aws_servers.skipped_unless_in_ci(error)
+
+
+@pytest.fixture
+def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials and a region, as the usual chain finds them."""
+    for name, value in aws_servers.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)

@@ -18,6 +18,8 @@ Duration: TypeAlias = Annotated[float, Meta(ge=0, extra=DURATION)]
 PositiveDuration: TypeAlias = Annotated[float, Meta(gt=0, extra=DURATION)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 PositiveCount: TypeAlias = Annotated[int, Meta(ge=1)]
+Words: TypeAlias = tuple[Annotated[str, Meta(pattern=r"^[^\s,]+\Z")], ...]
+"""Several words: a list in a settings file, with commas between them in a variable."""
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -29,6 +31,15 @@ class Backend(StrEnum):
     """What keeps the jobs and runs the nodes."""
 
     LOCAL = "local"
+    AWS = "aws"
+
+
+class Market(StrEnum):
+    """Where EC2 instances are bought."""
+
+    SPOT_FIRST = "spot-first"
+    SPOT = "spot"
+    ON_DEMAND = "on-demand"
 
 
 class Policy(StrEnum):
@@ -46,9 +57,12 @@ class FarmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z", description="Name of the farm: lower-case letters, digits, hyphens."
         ),
     ] = "farm"
-    backend: Annotated[Backend, Meta(description="What keeps the jobs and runs the nodes: local (this machine).")] = (
-        Backend.LOCAL
-    )
+    backend: Annotated[
+        Backend,
+        Meta(
+            description="What keeps the jobs and runs the nodes: local (this machine) or aws (DynamoDB, SQS, EC2, S3)."
+        ),
+    ] = Backend.LOCAL
     state_dir: Annotated[
         str,
         Meta(
@@ -176,6 +190,43 @@ class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 2 * HOUR
 
 
+class AwsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[aws]: the farm of backend aws. Credentials come from the usual chain and never stand here."""
+
+    region: Annotated[str, Meta(description="Region. Empty: that of the usual chain, such as $AWS_REGION.")] = ""
+    profile: Annotated[str, Meta(description="Profile of the AWS settings. Empty: that of the usual chain.")] = ""
+    launch_template: Annotated[
+        str,
+        Meta(description="Name or id of the launch template of nodes. Empty: they are launched from ami, as set here."),
+    ] = ""
+    instance_types: Annotated[Words, Meta(description="Instance types that a node may have.")] = (
+        "c7i.large",
+        "c6i.large",
+        "m7i.large",
+    )
+    subnets: Annotated[
+        Words, Meta(description="Subnets that a node may be in, each in its zone. Empty: the account's default ones.")
+    ] = ()
+    market: Annotated[
+        Market, Meta(description="spot-first (on-demand when there is no spot capacity), spot, or on-demand.")
+    ] = Market.SPOT_FIRST
+    ami: Annotated[
+        str,
+        Meta(description="Image of nodes. Instances that run from it count as nodes, with the farm's tag or without."),
+    ] = ""
+    key_name: Annotated[str, Meta(description="Key pair for SSH. Empty: none.")] = ""
+    security_groups: Annotated[
+        Words, Meta(description="Ids of the security groups of nodes that have no launch template.")
+    ] = ()
+    instance_profile: Annotated[
+        str, Meta(description="Name of the instance profile of nodes that have no launch template.")
+    ] = ""
+    prices: Annotated[
+        Words,
+        Meta(description='On-demand prices that the Pricing API need not be asked for: "TYPE=DOLLARS_AN_HOUR" each.'),
+    ] = ()
+
+
 class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[notify]: telling notify_url."""
 
@@ -201,5 +252,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache: CacheSettings = CacheSettings()
     ffmpeg: FfmpegSettings = FfmpegSettings()
     storage: StorageSettings = StorageSettings()
+    aws: AwsSettings = AwsSettings()
     notify: NotifySettings = NotifySettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, Struct
 
@@ -15,7 +15,7 @@ class ConfigField(Struct, frozen=True, kw_only=True):
     """One setting.
 
     `section` and `key` are its place in a TOML file. `annotation` is its type with every limit, for msgspec; `kind` is
-    the bare type. `metas` are the limits and the description, as config.py states them.
+    the bare type, `tuple` for several words. `metas` are the limits and the description, as config.py states them.
     """
 
     section: str
@@ -69,4 +69,5 @@ def section_description(section: str) -> str:
 
 def _field(section: str, key: str, annotation: Any) -> ConfigField:  # noqa: ANN401 - an annotation can be anything
     kind, *metas = get_args(annotation)
-    return ConfigField(section=section, key=key, annotation=annotation, kind=kind, metas=tuple(metas))
+    bare = get_origin(kind) or kind
+    return ConfigField(section=section, key=key, annotation=annotation, kind=bare, metas=tuple(metas))

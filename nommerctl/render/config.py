@@ -26,7 +26,9 @@ def config_text(settings: Settings) -> str:
 
 def toml_value(field: ConfigField, settings: Settings) -> str:
     """Return a setting's value as a settings file has it, durations as text with a unit."""
-    value: str | int | float = field.of(settings)
+    value: str | int | float | tuple[str, ...] = field.of(settings)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml_string, value))}]"
     if field.is_duration:
         return _toml_string(duration_text(float(value)))
     return _toml_string(value) if isinstance(value, str) else str(value)

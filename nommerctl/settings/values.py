@@ -37,7 +37,7 @@ def converted(given: Given) -> Any:  # noqa: ANN401 - the type is the setting's 
     if isinstance(given.value, str) and "\0" in given.value:
         raise refusal(given, "text without a NUL character")
     try:
-        value = _seconds(given) if given.field.is_duration else given.value
+        value = _seconds(given) if given.field.is_duration else _words(given)
         return msgspec.convert(value, given.field.annotation, strict=not given.textual)
     except ValueError as error:  # msgspec.ValidationError is one
         raise refusal(given, _allowed(given.field)) from error
@@ -64,6 +64,13 @@ def shown(value: object) -> str:
             return str(value)
 
 
+def _words(given: Given) -> object:
+    """Return what was given, as a list of words if it is the text of several."""
+    if given.field.kind is not tuple or not isinstance(given.value, str) or not given.textual:
+        return given.value
+    return [word for each in given.value.split(",") if (word := each.strip())]
+
+
 def _seconds(given: Given) -> object:
     seconds = parse_duration(given.value) if isinstance(given.value, str) else given.value
     if isinstance(seconds, int | float) and seconds > LONGEST:
@@ -79,6 +86,8 @@ def _allowed(field: ConfigField) -> str:
         return " or ".join(repr(choice) for choice in field.choices)
     if field.kind is int:
         return f"a whole number of at least {_limit(field, 'ge')}"
+    if field.kind is tuple:
+        return "a list of words without blanks or commas"
     pattern = _limit(field, "pattern")
     return f"text of the form {pattern} ({field.description.rstrip('.')})" if pattern else "text"
 
