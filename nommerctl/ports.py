@@ -7,7 +7,7 @@ Failures: an adapter raises UnreachableError when it cannot be reached or answer
 it may not, TryAgainError when it is busy or full for now, and nothing of its vendor's. Instants are UTC microseconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
@@ -15,15 +15,19 @@ from typing import Protocol, TypeAlias, TypeVar
 from msgspec import Struct
 
 from nommerctl.domain.cached import CacheStatus
-from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId
+from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 
 T = TypeVar("T")
 
 Clock: TypeAlias = Callable[[], Instant]
+
+Move: TypeAlias = Callable[[EncodingJob], EncodingJob]
+"""One of domain/moves.py, with all but the job filled in."""
 
 Together: TypeAlias = Callable[[], AbstractContextManager[None]]
 """What is written to job store, ledger and queues in this context is one step, where the backend can make it one.
@@ -38,7 +42,15 @@ own: so the order of the writes has to be right all the same. One within another
 
 
 class JobReads(Protocol):
-    """The job store, read only. Reads are consistent: they show every write that was answered before them."""
+    """The job store, read only. Reads are consistent: they show every write that was answered before them.
+
+    The lists, which are all that follow `get`, may be behind by `lag` seconds in what they hold, 0 where they are not:
+    a job may be missing, or be there though it no longer belongs there. But each job in them is as it was just read.
+    """
+
+    @property
+    def lag(self) -> float:
+        """How far the lists may be behind, in seconds."""
 
     def get(self, ids: Iterable[JobId]) -> dict[JobId, EncodingJob]:
         """Return those of the named jobs that exist, read in batches; ids that are unknown are left out."""
@@ -49,8 +61,8 @@ class JobReads(Protocol):
     def unfinished(self) -> Iterator[EncodingJob]:
         """Yield every unfinished job, oldest `created` first. Whole, or an error: never a part that looks whole."""
 
-    def untold(self) -> Iterator[EncodingJob]:
-        """Yield every job with a notify_url that still has to be told of something, oldest `changed` first."""
+    def finished_untold(self) -> Iterator[EncodingJob]:
+        """Yield every finished job whose notify_url still has to be told of something, oldest `changed` first."""
 
     def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
         """Yield every unfinished job whose `changed` is before the instant, oldest `changed` first; reads no others."""
@@ -74,13 +86,21 @@ class JobStore(JobReads, Protocol):
         A job whose id exists is left as it is and returned as it stands: a repeated submit is the same job.
         """
 
-    def transition(self, job_id: JobId, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+    def transition(self, job: JobId | EncodingJob, move: Move) -> EncodingJob:
         """Read a job, apply a move of domain/moves.py, write the result if nobody wrote in between; return it.
 
-        The write is conditional on the `version` that was read and raises it by one. When somebody did write in
+        A store across a network does without the reading at first if it is given the job, as it was read last. The
+        write is conditional on the `version` that was read and raises it by one. When somebody did write in
         between, the job is read and the move is applied again, so `move` may run several times and must be pure.
         What `move` raises (IllegalMoveError, LeaseLostError) comes out unchanged and nothing is written. A `move` that
         returns the very object it was given writes nothing. An unknown id raises UsageError.
+        """
+
+    def transitions(self, steps: Sequence[tuple[EncodingJob, Move]]) -> list[EncodingJob]:
+        """Make a move of each of many jobs, as `transition` does, in as few requests as the store can.
+
+        Return the jobs as they were written, in the order given; without those that are not there any more, or whose
+        move raised IllegalMoveError. Each job is written by itself: an error leaves it open which ones were.
         """
 
     def remove(self, job: EncodingJob) -> bool:
@@ -170,6 +190,9 @@ class CachedJobs(Protocol):
     def count_by_state(self) -> dict[JobState, int]:
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
 
+    def untold(self) -> list[JobId]:
+        """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
+
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""
 
@@ -210,17 +233,8 @@ class JobCache(CachedJobs, Protocol):
 class LedgerReads(Protocol):
     """The ledger, read only; consistent like the job store."""
 
-    def heartbeats(self) -> dict[NodeId, Heartbeat]:
-        """Return the last heartbeat of every node that is not yet forgotten."""
-
-    def generation(self) -> int:
-        """Return the farm's generation: how many orders have been settled."""
-
-    def unsettled(self) -> Launch | None:
-        """Return the order whose answer is not known yet, None if there is none."""
-
-    def launches(self) -> list[Launch]:
-        """Return the orders of the last 24 hours, oldest first, and any unsettled one."""
+    def overview(self) -> Overview:
+        """Return all that the ledger knows of the farm but for its older decisions, as it stood at one instant."""
 
     def decisions(self, limit: int) -> list[Decision]:
         """Return the last decisions, newest first."""
@@ -248,8 +262,14 @@ class Ledger(LedgerReads, Protocol):
         decided at the same time, and this one must not be given.
         """
 
-    def settle(self, token: str, nodes: Sequence[NodeId]) -> None:
-        """Note what came of an order and raise the generation, in one step; settling it again changes nothing."""
+    def settle(self, token: str, spawned: Spawned) -> None:
+        """Note what came of an order and raise the generation, in one step; settling it again changes nothing.
+
+        The pools that refused it are noted with the instant.
+        """
+
+    def sign(self, at: Instant) -> None:
+        """Leave the controller's sign of life, by which nodes know that somebody still looks after them."""
 
     def decide(self, decision: Decision) -> None:
         """Keep a decision, for a week."""
@@ -261,18 +281,31 @@ class Ledger(LedgerReads, Protocol):
 class FleetReads(Protocol):
     """The machines, or processes, that run workers, looked at."""
 
-    def get_instances(self) -> list[Instance]:
-        """Return every node of this farm that exists, dead ones too until they are ended. Whole, or an error."""
+    @property
+    def lag(self) -> float:
+        """How many seconds it may take until a new node is shown, 0 if it is shown at once."""
 
-    def request(self, *, token: str, count: int, slots: int) -> str:
-        """Return the exact text of an order for `count` nodes of `slots` each, to be journalled before it is given."""
+    def get_instances(self) -> list[Instance]:
+        """Return every node of this farm that exists, dead ones too until they are ended. Whole, or an error.
+
+        One that has ended is left out, or marked as gone.
+        """
+
+    def request(
+        self, *, token: str, count: int, slots: int, avoid: Set[Pool] = frozenset(), on_demand: bool = False
+    ) -> str:
+        """Return the exact text of an order for `count` nodes of `slots` each, to be journalled before it is given.
+
+        The order goes around the pools to `avoid` as long as there are others. With `on_demand` it asks for nodes that
+        nobody takes away again, where the fleet has others too.
+        """
 
 
 class Fleet(FleetReads, Protocol):
     """The fleet, for scale to act upon."""
 
-    def spawn_instances(self, launch: Launch) -> list[NodeId]:
-        """Give an order; return the ids of its nodes, fewer than `launch.count` if there was no more room.
+    def spawn_instances(self, launch: Launch) -> Spawned:
+        """Give an order; return its nodes, fewer than `launch.count` if there was no more room.
 
         Giving the same order again, by its token, starts nothing twice and answers the same ids.
         """

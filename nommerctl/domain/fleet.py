@@ -1,21 +1,51 @@
 """Nodes (what runs workers), what the ledger knows of them, and the orders that brought them up."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from nommerctl.domain.times import Instant
+from nommerctl.domain.times import Instant, micros
 
 NodeId: TypeAlias = str
 
 
 class Instance(Struct, frozen=True):
-    """What the fleet itself shows: a node exists, and whether it still runs. `launched` is when it was started."""
+    """What the fleet itself shows: a node exists, and whether it still runs. `launched` is when it was started.
+
+    One that is `gone` has ended and is only shown for a while still: it counts no more.
+    """
 
     id: NodeId
     alive: bool
     launched: Instant
+    gone: bool = False
+
+
+class Pool(Struct, frozen=True, order=True):
+    """Where nodes come from: an instance type in a place (a zone, or a subnet), bought as `spot` or `on-demand`."""
+
+    instance_type: str
+    place: str
+    market: str
+
+
+class Refusal(Struct, frozen=True):
+    """A pool had no capacity at an instant: orders go around it for REFUSED_FOR seconds."""
+
+    pool: Pool
+    at: Instant
+
+
+REFUSED_FOR = 180.0
+"""Seconds. Capacity comes and goes within minutes, and an order that is refused costs a pass."""
+
+
+class Spawned(Struct, frozen=True):
+    """What came of an order: its nodes, and the pools that had no room for (all of) it."""
+
+    nodes: tuple[NodeId, ...] = ()
+    refused: tuple[Pool, ...] = ()
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
@@ -90,15 +120,31 @@ class Node(Struct, frozen=True, kw_only=True):
         return self.beat.at if self.beat else self.launched
 
 
-def joined(instances: Iterable[Instance], rows: Mapping[NodeId, Heartbeat], launches: Iterable[Launch]) -> list[Node]:
-    """Put the fleet's word and the ledger's together: one Node for each instance, by id.
+def joined(
+    instances: Iterable[Instance],
+    rows: Mapping[NodeId, Heartbeat],
+    launches: Sequence[Launch],
+    *,
+    now: Instant,
+    lag: float = 0.0,
+) -> list[Node]:
+    """Put the fleet's word and the ledger's together: one Node for each that exists, by id.
 
-    The slots of a node that has not given a beat yet are those it was ordered with, 1 if no order names it. A row that
-    only marks a node (`at` 0) holds no beat.
+    A fleet may take `lag` seconds until it shows a node: until then one that it does not know counts from the order
+    that brought it up. The slots of a node that has not given a beat yet are those it was ordered with, 1 if no order
+    names it. A row that only marks a node (`at` 0) holds no beat.
     """
     ordered = {node: launch.slots for launch in launches for node in launch.nodes}
+    shown = {instance.id: instance for instance in instances}
+    unseen = [
+        Instance(node, alive=True, launched=launch.ordered)
+        for launch in launches
+        for node in launch.nodes
+        if node not in shown and lag and launch.ordered + micros(lag) > now
+    ]
+    existing = [*(instance for instance in shown.values() if not instance.gone), *unseen]
     nodes = []
-    for instance in sorted(instances, key=lambda instance: instance.id):
+    for instance in sorted(existing, key=lambda instance: instance.id):
         row = rows.get(instance.id)
         beat = row if row and row.at else None
         nodes.append(
