@@ -7,7 +7,8 @@ Failures: an adapter raises UnreachableError when it cannot be reached or answer
 it may not, TryAgainError when it is busy or full for now, and nothing of its vendor's. Instants are UTC microseconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
@@ -292,7 +293,7 @@ class FleetReads(Protocol):
         """
 
     def request(
-        self, *, token: str, count: int, slots: int, avoid: Set[Pool] = frozenset(), on_demand: bool = False
+        self, *, token: str, count: int, slots: int, avoid: AbstractSet[Pool] = frozenset(), on_demand: bool = False
     ) -> str:
         """Return the exact text of an order for `count` nodes of `slots` each, to be journalled before it is given.
 

@@ -158,7 +158,12 @@ def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path, text: str, sai
         ("scale.max_nodes = 1.5", "scale.max_nodes in FILE must be a whole number of at least 0, not 1.5"),
         ("scale.max_nodes = true", "scale.max_nodes in FILE must be a whole number of at least 0, not true"),
         ("worker.slots = 0", "worker.slots in FILE must be a whole number of at least 1, not 0"),
-        ('farm.backend = "azure"', "farm.backend in FILE must be 'local', not 'azure'"),
+        ('farm.backend = "azure"', "farm.backend in FILE must be 'local' or 'aws', not 'azure'"),
+        (
+            'aws.subnets = "subnet-1"',
+            "aws.subnets in FILE must be a list of words without blanks or commas, not 'subnet-1'",
+        ),
+        ('aws.subnets = ["a b"]', "aws.subnets in FILE must be a list of words without blanks or commas, not a list"),
         (
             'farm.name = "My Farm"',
             (
@@ -332,4 +337,4 @@ def test_an_interval_that_cron_cannot_keep_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", config_fields().values(), ids=lambda field: str(field.name))
 def test_every_setting_is_described_and_of_a_kind_that_the_sentences_know(field: ConfigField) -> None:
     assert field.description.endswith(".")
-    assert field.kind in {int, str} or field.is_duration or field.choices
+    assert field.kind in {int, str, tuple} or field.is_duration or field.choices

@@ -26,6 +26,7 @@ class CacheChange:
         self._connection = connection
         self._before = cache_table.head(connection)
         self._counts = Counter(self._before.counts)
+        self._untold = set(self._before.untold)
         self.status = self._before.status
 
     def put(self, jobs: Iterable[EncodingJob]) -> None:
@@ -53,7 +54,7 @@ class CacheChange:
         if any(count < 0 for count in self._counts.values()):
             what = "its counts are wrong"
             raise CacheDamagedError(what)
-        head = Head(self.status, dict(+self._counts))
+        head = Head(self.status, dict(+self._counts), tuple(sorted(self._untold)))
         return None if head == self._before else head
 
     def _put(self, jobs: Iterable[EncodingJob], known: dict[JobId, Known]) -> None:
@@ -72,6 +73,7 @@ class CacheChange:
                 if old.state is not job.state and job.id not in entered:
                     moved.add(job.id)
             self._counts[job.state] += 1
+            (self._untold.add if job.untold else self._untold.discard)(job.id)
             known[job.id] = new
             entered.add(job.id)
             entries.append((job.id, job.state.value, text))
@@ -81,4 +83,5 @@ class CacheChange:
     def _forget(self, ids: Iterable[JobId], known: dict[JobId, Known]) -> None:
         gone = list(ids)
         self._counts.subtract(known[job_id].state for job_id in gone)
+        self._untold.difference_update(gone)
         cache_table.delete(self._connection, gone)

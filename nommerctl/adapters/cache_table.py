@@ -6,8 +6,8 @@ That holds for the one version of diskcache that pyproject.toml pins, whose sche
 opening. This module does not import diskcache.
 
 An entry of a job: `key` its id, `tag` its state, `value` the record as JSON text, sealed. One more entry, without a
-tag, is the head: the status, and how many jobs each state has. `raw` and `mode` 1 and no `filename` say that key and
-value stand in the table itself and as they are.
+tag, is the head: the status, how many jobs each state has, and of which jobs somebody still has to be told. `raw` and
+`mode` 1 and no `filename` say that key and value stand in the table itself and as they are.
 
 SQLite notices damage to a database's structure, sometimes, and to what stands in it never. So each text is sealed, and
 whoever reads several entries finds as many as the head says, or the cache is damaged.
@@ -39,7 +39,7 @@ LONGEST = 64 * 1024 * 1024
 HEAD_KEY = "head"
 """The key of the head; no job id."""
 
-FORMAT = 2
+FORMAT = 3
 """Kept as `user_version` of the database; to be raised when an older release could not read what this one writes."""
 
 SCHEMA = "a622376480443aca9f582904c06af3da52b48bd5bdbd6ccdfb0ad9fc3b2d6a27"
@@ -78,10 +78,11 @@ class CacheDamagedError(UnreachableError):
 
 
 class Head(Struct, frozen=True):
-    """What of the cache is no job's. `counts` leaves out states that no job has."""
+    """What of the cache is no job's. `counts` leaves out states that no job has; `untold` are ids, in order."""
 
     status: CacheStatus = CacheStatus()
     counts: dict[JobState, Annotated[int, Meta(ge=1)]] = {}
+    untold: tuple[JobId, ...] = ()
 
 
 class Known(Struct, frozen=True, kw_only=True, gc=False):
@@ -159,6 +160,11 @@ def status(connection: sqlite3.Connection) -> CacheStatus:
 def counts(connection: sqlite3.Connection) -> dict[JobState, int]:
     """How many cached jobs each state has, 0 for the others; no entry of a job is read."""
     return dict.fromkeys(JobState, 0) | head(connection).counts
+
+
+def untold(connection: sqlite3.Connection) -> list[JobId]:
+    """The cached jobs of which somebody has to be told; no entry of a job is read."""
+    return list(head(connection).untold)
 
 
 def job(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:

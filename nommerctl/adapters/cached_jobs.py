@@ -61,6 +61,10 @@ class CacheReads(ABC):
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
         return self._read(cache_table.counts)
 
+    def untold(self) -> list[JobId]:
+        """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
+        return self._read(cache_table.untold)
+
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""
         return self._read(cache_table.status)

@@ -147,8 +147,8 @@ def nodes(ctx: typer.Context, json: Json = False) -> None:
     from nommerctl.render import nodes as render
 
     farm = open_farm(ctx)
-    found = known_nodes(farm.look())
     now, limits, where = farm.clock(), farm.settings.scale, terminal()
+    found = known_nodes(farm.look(), now)
     if json:
         emit(render.nodes_json(found, now=now, limits=limits))
     elif where.is_terminal:

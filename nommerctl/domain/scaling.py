@@ -13,6 +13,7 @@ from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import Policy, ScaleSettings
 from nommerctl.domain.fleet import Depth, Launch, Node
 from nommerctl.domain.outcome import Held
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import AHEAD, Instant, age, impossible, micros, seconds_between
@@ -22,19 +23,18 @@ RESPITE = 30.0
 
 
 class FarmView(Struct, frozen=True, kw_only=True):
-    """What scale has read: cached jobs by state, the queues' depths, nodes, and an order not yet answered.
+    """What scale has read: cached jobs by state, the queues' depths, nodes, and the ledger.
 
-    `generation` is the ledger's, read before the nodes: an order under it is void if another was settled since.
-    `cache_age` is the seconds since the last refresh, None if there never was one, negative if the clock went back
-    since; `cache_max_age` is what is allowed.
+    The ledger was read before the nodes: an order under its generation is void if another was settled since. `changes`
+    is None where cache and queue of new jobs agree. `cache_age` is the seconds since the last refresh, None if there
+    never was one, negative if the clock went back since; `cache_max_age` is what is allowed.
     """
 
     jobs: dict[JobState, int]
     new_jobs: Depth
-    changes: Depth
+    changes: Depth | None
     nodes: tuple[Node, ...]
-    unsettled: Launch | None
-    generation: int
+    ledger: Overview
     cache_age: float | None
     cache_max_age: float
 
@@ -160,11 +160,12 @@ def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     end, mark, sound = _judge_nodes(view, settings, now)
     living = sum(node.alive for node in view.nodes)
     slots = sum(node.slots for node in sound)
-    resync = view.changes.total == 0 and view.unfinished != view.new_jobs.total
+    resync = view.changes is not None and view.changes.total == 0
     reasons = [f"{ending.node}: {ending.reason}" for ending in (*end, *mark)]
-    if view.unsettled is not None:
-        reasons.append(f"the answer to order {view.unsettled.token} is not known: it is given again, unchanged")
-        return ScalePlan(again=view.unsettled, end=tuple(end), mark=tuple(mark), reasons=tuple(reasons), resync=resync)
+    unsettled = view.ledger.unsettled
+    if unsettled is not None:
+        reasons.append(f"the answer to order {unsettled.token} is not known: it is given again, unchanged")
+        return ScalePlan(again=unsettled, end=tuple(end), mark=tuple(mark), reasons=tuple(reasons), resync=resync)
     wanted, why = _policy(settings.policy)(view.demand, slots, settings)
     if living + wanted < settings.min_nodes:
         wanted, why = settings.min_nodes - living, f"{living} nodes are fewer than min_nodes = {settings.min_nodes}"

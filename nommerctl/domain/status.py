@@ -2,13 +2,12 @@
 
 from msgspec import Struct
 
-from nommerctl.domain.outcome import Decision
 from nommerctl.domain.scaling import FarmView
 
 
 class FarmStatus(Struct, frozen=True, kw_only=True):
-    """What scale would decide from, the number of dead letters, and scale's last decision (None: none is kept)."""
+    """What scale would decide from, with its last decision; how many dead letters there are, and changes to learn."""
 
     view: FarmView
     dead: int
-    decision: Decision | None
+    changes: int

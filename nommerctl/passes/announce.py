@@ -1,23 +1,23 @@
 """What follows every change of a job's state that a pass makes."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
 from nommerctl.errors import AWAY
 from nommerctl.passes.means import FarmWrites
-from nommerctl.ports import JobCache
+from nommerctl.ports import JobCache, Move
 
 
-def make_move(writes: FarmWrites, job_id: JobId, move: Callable[[EncodingJob], EncodingJob]) -> None:
+def make_move(writes: FarmWrites, job: EncodingJob, move: Move) -> None:
     """Move a job, queue it if it waits now, and say that it changed: by a message, which is what refresh goes by."""
     with writes.together():
-        job = writes.store.transition(job_id, move)
-        if job.state is JobState.PENDING:
-            writes.new_jobs.send([job_id])
-        writes.changes.send([job_id])
-    hint(writes.cache, [job])
+        moved = writes.store.transition(job, move)
+        if moved.state is JobState.PENDING:
+            writes.new_jobs.send([job.id])
+        writes.changes.send([job.id])
+    hint(writes.cache, [moved])
 
 
 def hint(cache: JobCache, jobs: Sequence[EncodingJob]) -> None:

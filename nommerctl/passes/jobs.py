@@ -50,7 +50,7 @@ def retry(
 
 
 def _retry(job: EncodingJob, by: str, clock: Clock) -> Effect:
-    return lambda writes: make_move(writes, job.id, lambda current: retried(current, now=clock(), by=by))
+    return lambda writes: make_move(writes, job, lambda current: retried(current, now=clock(), by=by))
 
 
 def cancel(reads: FarmReads, perform: Performer, prefixes: Sequence[str], *, by: str, clock: Clock) -> Outcome:
@@ -66,4 +66,4 @@ def cancel(reads: FarmReads, perform: Performer, prefixes: Sequence[str], *, by:
 
 
 def _cancel(job: EncodingJob, by: str, clock: Clock) -> Effect:
-    return lambda writes: make_move(writes, job.id, lambda current: cancelled(current, now=clock(), by=by))
+    return lambda writes: make_move(writes, job, lambda current: cancelled(current, now=clock(), by=by))

@@ -69,10 +69,6 @@ Effect: TypeAlias = Callable[[FarmWrites], object]
 """What a pass wants done, given the means to do it."""
 
 
-Chain: TypeAlias = Sequence[tuple[Change, Effect]]
-"""Effects that make sense in this order only."""
-
-
 class Performer(Protocol):
     """Carries out the effects of a pass one by one, or only lists them: the one difference of a dry run.
 
@@ -90,11 +86,14 @@ class Performer(Protocol):
     def quietly(self, effect: Effect) -> None:
         """Do what nobody has to be told of, such as noting the time of a refresh. In a dry run: nothing."""
 
-    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
-        """Do several groups side by side, and in each its chains one after the other; note all of it.
+    def in_any_case(self, effect: Effect) -> None:
+        """Do quietly what has to follow from what was done, whatever ends the pass meanwhile. In a dry run: nothing."""
 
-        A chain ends at its first failure. A group ends when nobody answers (UnansweredError).
-        """
+    def as_one(self, steps: Sequence[tuple[Change, Effect]]) -> None:
+        """Do several effects as one step, as far as the farm can (ports.Together); each is noted for itself."""
+
+    def together(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Let several tasks do their effects side by side; what one of them raises comes out when all have ended."""
 
     def heed(self) -> None:
         """Raise what ends the pass (time limit, signal), or return; for the time between effects."""

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
-from nommerctl.errors import ConflictError, IllegalMoveError, ItemError, NommerctlError, UnansweredError
-from nommerctl.passes.means import Chain, Effect, FarmWrites
+from nommerctl.errors import ConflictError, IllegalMoveError, ItemError
+from nommerctl.passes.means import Effect, FarmWrites
 
 PARALLEL = 8
-"""How many groups of effects run side by side."""
+"""How many tasks run side by side."""
 
 
 class _Notes:
@@ -57,40 +57,45 @@ class Doer(_Notes):
 
     def __call__(self, change: Change, effect: Effect) -> bool:
         """Do one effect; note it as changed, failed or held."""
-        return self._tried(change, effect) is None
-
-    def _tried(self, change: Change, effect: Effect) -> NommerctlError | None:
-        """Do one effect, note it, and return what kept it from being done."""
         self.heed()
         try:
             effect(self._writes)
         except ItemError as error:
             self._failed.append(Failure(change.action, change.target, str(error)))
-            return error
+            return False
         except (IllegalMoveError, ConflictError) as error:
             self._held.append(Held("changed meanwhile", str(error)))
-            return error
+            return False
         self.note(change)
-        return None
+        return True
 
     def quietly(self, effect: Effect) -> None:
         """Do one effect without noting it."""
         self.heed()
         effect(self._writes)
 
-    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
-        """Do groups of chains on threads, until nobody answers a group."""
-        if not groups:
-            return
-        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(groups)), thread_name_prefix="effects") as threads:
-            for done in [threads.submit(self._one_by_one, group) for group in groups]:
-                done.result()
+    def in_any_case(self, effect: Effect) -> None:
+        """Do one effect without heeding anything, and without noting it."""
+        effect(self._writes)
 
-    def _one_by_one(self, group: Sequence[Chain]) -> None:
-        for chain in group:
-            tried = (self._tried(change, effect) for change, effect in chain)
-            if isinstance(next((error for error in tried if error), None), UnansweredError):
-                return
+    def as_one(self, steps: Sequence[tuple[Change, Effect]]) -> None:
+        """Do effects within one `together`; if that fails as a whole, none of them counts as done."""
+        done = len(self._changed)
+        try:
+            with self._writes.together():
+                for change, effect in steps:
+                    self(change, effect)
+        except BaseException:
+            del self._changed[done:]
+            raise
+
+    def together(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Let tasks run on threads."""
+        if not tasks:
+            return
+        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(tasks)), thread_name_prefix="effects") as threads:
+            for done in [threads.submit(task) for task in tasks]:
+                done.result()
 
 
 class Rehearsal(_Notes):
@@ -107,7 +112,15 @@ class Rehearsal(_Notes):
     def quietly(self, effect: Effect) -> None:
         """Nothing: nobody would be told of it."""
 
-    def together(self, groups: Sequence[Sequence[Chain]]) -> None:
-        """Note all effects of all groups, in order."""
-        for change, effect in (step for group in groups for chain in group for step in chain):
+    def in_any_case(self, effect: Effect) -> None:
+        """Nothing: nothing was done that it could follow from."""
+
+    def as_one(self, steps: Sequence[tuple[Change, Effect]]) -> None:
+        """Note each effect."""
+        for change, effect in steps:
             self(change, effect)
+
+    def together(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Let tasks run one after the other."""
+        for task in tasks:
+            task()

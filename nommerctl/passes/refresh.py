@@ -4,6 +4,7 @@ Media-nommer's `refresh_jobs_with_state_changes` and `load_recent_jobs_at_startu
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -41,9 +42,10 @@ def refresh(
     ids = [text for text in said if is_job_id(text)]
     facts |= {"changes": len(said), "malformed": len(said) - len(ids)}
     if why is None:
-        facts |= learn(reads, perform, ids)
+        found = learn(reads, perform, ids)
     else:
-        facts |= resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
+        found = resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
+    facts |= found.facts
     for text in said:
         if not is_job_id(text):
             perform.note(Change("drop message", shown(text)[:80], "its body is not a job id"))
@@ -51,18 +53,26 @@ def refresh(
     learnt = clock()  # before telling: listeners that hang must not make the cache look old
     perform.quietly(lambda writes: writes.cache.set_status(lambda status: structs.replace(status, refreshed=learnt)))
     if telling:
-        tell(reads, perform, learnt)
+        tell(reads, perform, learnt, learnt=found.untold)
     return perform.outcome("refresh", facts=facts)
 
 
-def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> dict[str, int]:
+class Learnt(NamedTuple):
+    """What was learnt: facts for the outcome, and which jobs have something of which nobody was told."""
+
+    facts: dict[str, int]
+    untold: list[JobId]
+
+
+def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> Learnt:
     """Read the jobs that are said to have changed and commit them to the cache.
 
-    Jobs in work are read besides: their heartbeats bring progress, of which no message tells.
+    Jobs in work are read besides: no message tells of how far they are.
     """
     in_work = [job.id for state in IN_WORK for job in reads.cache.get_jobs_with_state(state)]
     read = list(dict.fromkeys([*ids, *in_work]))
-    found: set[str] = set()
+    found: set[JobId] = set()
+    untold: list[JobId] = []
     for start in range(0, len(read), BATCH):
         jobs = reads.store.get(read[start : start + BATCH])
         found |= jobs.keys()
@@ -71,7 +81,8 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> dict[st
         for job in jobs.values():
             if known.get(job.id) is not job.state:
                 perform.note(_news(job))
-    return {"unknown": len(set(ids) - found)}
+        untold += (job.id for job in jobs.values() if job.untold)
+    return Learnt({"unknown": len(set(ids) - found)}, untold)
 
 
 def _cached(jobs: Iterable[EncodingJob]) -> Effect:
@@ -106,17 +117,19 @@ def resync(
     cache_settings: CacheSettings,
     now: Instant,
     why: str,
-) -> dict[str, int]:
+) -> Learnt:
     """Make the cache what the store says, and send messages anew for jobs whose message is gone (I1).
 
-    A cold cache knows nothing, so that all would be news: of what it missed only the jobs in ERROR are noted.
+    What the store may not show yet stays in the cache if it is there. A cold cache knows nothing, so that all would be
+    news: of what it missed only the jobs in ERROR are noted.
     """
     status = reads.cache.status()
     survey = _Survey(known=None if status.refreshed is None else reads.cache.states())
     queued = reads.new_jobs.depth().total  # before the jobs are read: one that finishes meanwhile has lost no message
     since = now - micros(cache_settings.keep_finished)
     jobs = survey.of(worth_caching(reads.store, finished_since=since), perform, upkeep, now)
-    perform(Change("resync", "cache", why), lambda writes: writes.cache.reset(jobs, as_of=now))
+    as_of = now - micros(reads.store.lag)
+    perform(Change("resync", "cache", why), lambda writes: writes.cache.reset(jobs, as_of=as_of))
     for _ in jobs:
         pass  # a dry run resets nothing, so nobody has read them yet
     for change in survey.news:
@@ -130,13 +143,13 @@ def resync(
             lambda status: structs.replace(status, resynced=now, resync_wanted=False, short=0 if overdue else short)
         )
     )
-    return {"resynced": survey.read, "requeued": len(overdue)}
+    return Learnt({"resynced": survey.read, "requeued": len(overdue)}, survey.untold)
 
 
 def worth_caching(store: JobReads, *, finished_since: Instant) -> Iterator[EncodingJob]:
     """Yield the open jobs and those that finished lately: once each, but for those that change meanwhile."""
     yield from store.unfinished()
-    yield from (job for job in store.untold() if job.finished)
+    yield from store.finished_untold()
     yield from (job for job in store.finished_since(finished_since) if not job.open)
 
 
@@ -148,6 +161,7 @@ class _Survey:
         self.read = 0
         self.unfinished = 0
         self.overdue: list[JobId] = []
+        self.untold: list[JobId] = []
         self.news: list[Change] = []
 
     def of(
@@ -160,6 +174,8 @@ class _Survey:
             self.unfinished += not job.finished
             if _message_overdue(job, upkeep, now):
                 self.overdue.append(job.id)
+            if job.untold:
+                self.untold.append(job.id)
             if job.state is JobState.ERROR if self._known is None else self._known.get(job.id) is not job.state:
                 self.news.append(_news(job))
             yield job

@@ -10,12 +10,16 @@ from msgspec import structs
 from nommerctl.domain.config import CacheSettings, ScaleSettings
 from nommerctl.domain.fleet import Launch, Node, joined
 from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
 from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.text import counted
-from nommerctl.domain.times import Instant, seconds_between
+from nommerctl.domain.times import Instant, impossible, micros, seconds_between
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
 from nommerctl.ports import Clock
+
+SIGNS = 4
+"""How many signs of the controller there are in the time after which nodes would miss it."""
 
 
 def scale(
@@ -24,10 +28,13 @@ def scale(
     *,
     settings: ScaleSettings,
     cache_settings: CacheSettings,
+    silence: float,
     clock: Clock,
     new_token: Callable[[], str],
 ) -> Outcome:
     """Make one pass; `new_token` names an order, unguessably, should one be given.
+
+    `silence` is after how many seconds without a sign of this pass nodes take the farm for forgotten.
 
     A store, queue or fleet that cannot be read whole raises, and nothing is launched or ended (I7).
     """
@@ -35,33 +42,48 @@ def scale(
     view = look(reads, cache_settings, now)
     plan = decide(view, settings, now)
     decision = _decision(plan, view, settings, now)
-    if _worth_keeping(decision, reads):  # before it is carried out: whatever comes of that, this was decided
+    if _worth_keeping(decision, view):  # before it is carried out: whatever comes of that, this was decided
         perform.quietly(lambda writes: writes.ledger.decide(decision))
-    _apply(reads, perform, plan, generation=view.generation, slots=settings.jobs_per_node, now=now, new_token=new_token)
+    if _sign_due(view, silence, now):
+        perform.quietly(lambda writes: writes.ledger.sign(now))
+    _apply(reads, perform, plan, view=view, slots=settings.jobs_per_node, now=now, new_token=new_token)
     return perform.outcome("scale", held=plan.held, plan=decision)
 
 
 def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmView:
-    """Read all that a decision needs."""
-    generation = reads.ledger.generation()  # first: what is settled from here on makes our own order void
-    unsettled = reads.ledger.unsettled()
+    """Read all that a decision needs.
+
+    The queue of changes is asked only where cache and queue of new jobs differ: it may explain why.
+    """
+    ledger = reads.ledger.overview()  # first: what is settled from here on makes our own order void
     refreshed = reads.cache.status().refreshed
+    jobs, new_jobs = reads.cache.count_by_state(), reads.new_jobs.depth()
+    agreed = sum(jobs[state] for state in UNFINISHED) == new_jobs.total
     return FarmView(
-        jobs=reads.cache.count_by_state(),
-        new_jobs=reads.new_jobs.depth(),
-        changes=reads.changes.depth(),
-        nodes=nodes(reads),
-        unsettled=unsettled,
-        generation=generation,
+        jobs=jobs,
+        new_jobs=new_jobs,
+        changes=None if agreed else reads.changes.depth(),
+        nodes=tuple(_nodes(reads, ledger, now)),
+        ledger=ledger,
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
         cache_max_age=cache_settings.max_age,
     )
 
 
-def nodes(reads: FarmReads) -> tuple[Node, ...]:
+def nodes(reads: FarmReads, now: Instant) -> list[Node]:
     """Read every node that exists, with what the ledger knows of it."""
+    return _nodes(reads, reads.ledger.overview(), now)
+
+
+def _nodes(reads: FarmReads, ledger: Overview, now: Instant) -> list[Node]:
     instances = reads.fleet.get_instances()
-    return tuple(joined(instances, reads.ledger.heartbeats(), reads.ledger.launches()))
+    return joined(instances, ledger.heartbeats, ledger.launches, now=now, lag=reads.fleet.lag)
+
+
+def _sign_due(view: FarmView, silence: float, now: Instant) -> bool:
+    """Whether nodes should hear again that there is a controller: long before they would miss it."""
+    seen = view.ledger.controller_seen
+    return seen is None or seen + micros(silence / SIGNS) <= now or impossible(seen, now)
 
 
 def _apply(
@@ -69,7 +91,7 @@ def _apply(
     perform: Performer,
     plan: ScalePlan,
     *,
-    generation: int,
+    view: FarmView,
     slots: int,
     now: Instant,
     new_token: Callable[[], str],
@@ -85,11 +107,11 @@ def _apply(
         token = new_token()
         order = Launch(
             token=token,
-            generation=generation,
+            generation=view.ledger.generation,
             count=plan.launch,
             slots=slots,
             ordered=now,
-            request=reads.fleet.request(token=token, count=plan.launch, slots=slots),
+            request=reads.fleet.request(token=token, count=plan.launch, slots=slots, avoid=view.ledger.refused(now)),
         )
         perform(Change("launch", counted(plan.launch, "node"), plan.reasons[0]), lambda writes: launch(writes, order))
     if plan.resync:
@@ -133,7 +155,7 @@ def _inputs(view: FarmView, settings: ScaleSettings) -> Inputs:
         "nodes": len(alive),
         "slots": sum(node.slots for node in alive),
         "active": sum(node.active for node in alive),
-        "ordered": view.unsettled.count if view.unsettled else 0,
+        "ordered": view.ledger.unsettled.count if view.ledger.unsettled else 0,
         "cache_age_s": None if view.cache_age is None else round(view.cache_age, 1),
         "policy": settings.policy.value,
         "max_nodes": settings.max_nodes,
@@ -144,9 +166,9 @@ def _inputs(view: FarmView, settings: ScaleSettings) -> Inputs:
     }
 
 
-def _worth_keeping(decision: Decision, reads: FarmReads) -> bool:
+def _worth_keeping(decision: Decision, view: FarmView) -> bool:
     """Whether it does something, or is held by something else than the last one was: not every quiet minute counts."""
-    last = next(iter(reads.ledger.decisions(1)), None)
+    last = view.ledger.decision
     return bool(decision.launch or decision.end) or decision.held != (last.held if last else ())
 
 

@@ -11,6 +11,6 @@ def status(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> Far
     """Read what `status` shows; a store, cache or fleet that cannot be read raises."""
     return FarmStatus(
         view=look(reads, cache_settings, now),
+        changes=reads.changes.depth().total,
         dead=len(reads.new_jobs.dead()),
-        decision=next(iter(reads.ledger.decisions(1)), None),
     )

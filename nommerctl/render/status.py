@@ -34,7 +34,10 @@ def status_text(
         ("nodes", nodes_counted(view.nodes, [node_condition(node, now=now, limits=limits) for node in view.nodes])),
         ("queue", _queue(status)),
         ("cache", "cold: run `nommerctl refresh`" if view.cache_age is None else f"{age(view.cache_age)} old"),
-        ("decision", "none yet" if status.decision is None else _decision(status.decision, now)),
+        (
+            "decision",
+            "none yet" if status.view.ledger.decision is None else _decision(status.view.ledger.decision, now),
+        ),
         *(("overdue", sentence) for sentence in overdue),
     ]
     room = max(width - _INDENT, _NARROWEST)
@@ -56,7 +59,7 @@ def status_json(status: FarmStatus, overdue: Sequence[str], *, now: Instant, lim
 
 
 def _record(status: FarmStatus, overdue: Sequence[str], now: Instant, limits: ScaleSettings) -> dict[str, Any]:
-    view, decision = status.view, status.decision
+    view, decision = status.view, status.view.ledger.decision
     alive = [node for node in view.nodes if node.alive]
     conditions = Counter(node_condition(node, now=now, limits=limits) for node in view.nodes)
     return {
@@ -65,14 +68,14 @@ def _record(status: FarmStatus, overdue: Sequence[str], now: Instant, limits: Sc
             **{condition.name.lower(): conditions[condition] for condition in NodeCondition},
             "slots": sum(node.slots for node in alive),
             "active": sum(node.active for node in alive),
-            "ordered": view.unsettled.count if view.unsettled else 0,
+            "ordered": view.ledger.unsettled.count if view.ledger.unsettled else 0,
         },
         "queue": {
             "visible": view.new_jobs.visible,
             "in_flight": view.new_jobs.in_flight,
             "delayed": view.new_jobs.delayed,
             "dead": status.dead,
-            "changes": view.changes.total,
+            "changes": status.changes,
         },
         "cache": {"age_s": None if view.cache_age is None else round(view.cache_age, 1)},
         "decision": None
@@ -107,8 +110,7 @@ def _queue(status: FarmStatus) -> str:
     depth = status.view.new_jobs
     parts = [f"{depth.visible + depth.delayed} waiting", f"{depth.in_flight} in work"]
     parts += [f"{status.dead} dead (see 'nommerctl queue dead list')"] if status.dead else []
-    changes = status.view.changes.total
-    parts += [f"{changes} changes for refresh to learn"] if changes else []
+    parts += [f"{status.changes} changes for refresh to learn"] if status.changes else []
     return ", ".join(parts)
 
 

@@ -53,5 +53,7 @@ def _clock(farm: Farm, newest_change: Callable[[], Instant]) -> Iterator[Finding
     with suppress(*AWAY):
         dated["the last refresh of the cache"] = farm.cached_jobs.status().refreshed or 0
     with suppress(*AWAY):
-        dated |= {f"the heartbeat of {beat.node}": beat.at for beat in farm.look().ledger.heartbeats().values()}
+        dated |= {
+            f"the heartbeat of {beat.node}": beat.at for beat in farm.look().ledger.overview().heartbeats.values()
+        }
     yield judge_clock(dated, farm.clock())

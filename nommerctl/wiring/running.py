@@ -47,6 +47,7 @@ def _scale(farm: Farm, reads: FarmReads, perform: Performer, _news: News) -> Out
         perform,
         settings=farm.settings.scale,
         cache_settings=farm.settings.cache,
+        silence=farm.settings.worker.controller_silence,
         clock=farm.clock,
         new_token=process.new_token,
     )

@@ -120,7 +120,7 @@ class Worker:
         now = self._ports.clock()
         reasonable = REASONABLE_BEATS * self._settings.heartbeat
         try:
-            beats = self._ports.ledger.heartbeats()
+            beats = self._ports.ledger.overview().heartbeats
         except AWAY as error:
             self._ports.log(f"the other nodes are not known: {error}")
             return 0

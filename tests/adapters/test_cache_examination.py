@@ -71,7 +71,7 @@ def test_a_truncated_cache(folder: Path) -> None:
     [
         ("UPDATE Settings SET value = 'least-recently-used' WHERE key = 'eviction_policy'", "settings are not ours"),
         ("CREATE TABLE more (x)", "tables are not those"),
-        ("PRAGMA user_version = 7", "format 7, not 2"),
+        ("PRAGMA user_version = 7", "format 7, not 3"),
     ],
 )
 def test_what_no_pass_has_written(folder: Path, statement: str, said: str) -> None:

@@ -55,7 +55,7 @@ def order(fleet: Fleet, count: int, token: str = "a1") -> Launch:
 
 
 def test_an_order_brings_up_live_nodes(subject: Subject) -> None:
-    nodes = subject.fleet.spawn_instances(order(subject.fleet, 2))
+    nodes = subject.fleet.spawn_instances(order(subject.fleet, 2)).nodes
     found = {each.id: each for each in subject.fleet.get_instances()}
     assert set(found) == set(nodes)
     assert len(nodes) == 2
@@ -67,27 +67,27 @@ def test_the_same_request_is_the_same_text(subject: Subject) -> None:
 
 
 def test_the_same_order_again_starts_nothing_twice(subject: Subject) -> None:
-    first = subject.fleet.spawn_instances(order(subject.fleet, 2))
-    assert subject.fleet.spawn_instances(order(subject.fleet, 2)) == first
+    first = subject.fleet.spawn_instances(order(subject.fleet, 2)).nodes
+    assert subject.fleet.spawn_instances(order(subject.fleet, 2)).nodes == first
     assert len(subject.fleet.get_instances()) == 2
     assert subject.starts() == 2
 
 
 def test_the_same_order_again_starts_nothing_even_when_its_nodes_are_gone(subject: Subject) -> None:
-    first = subject.fleet.spawn_instances(order(subject.fleet, 1))
+    first = subject.fleet.spawn_instances(order(subject.fleet, 1)).nodes
     subject.fleet.end_instances(first)
-    assert subject.fleet.spawn_instances(order(subject.fleet, 1)) == first
+    assert subject.fleet.spawn_instances(order(subject.fleet, 1)).nodes == first
     assert subject.fleet.get_instances() == []
 
 
 def test_another_order_brings_up_other_nodes(subject: Subject) -> None:
-    first = subject.fleet.spawn_instances(order(subject.fleet, 1))
-    second = subject.fleet.spawn_instances(order(subject.fleet, 1, token="b2"))
+    first = subject.fleet.spawn_instances(order(subject.fleet, 1)).nodes
+    second = subject.fleet.spawn_instances(order(subject.fleet, 1, token="b2")).nodes
     assert {each.id for each in subject.fleet.get_instances()} == {*first, *second}
 
 
 def test_a_dead_node_is_shown_until_it_is_ended(subject: Subject) -> None:
-    gone, stays = subject.fleet.spawn_instances(order(subject.fleet, 2))
+    gone, stays = subject.fleet.spawn_instances(order(subject.fleet, 2)).nodes
     subject.kill(gone)
     assert {each.id: each.alive for each in subject.fleet.get_instances()} == {gone: False, stays: True}
     subject.fleet.end_instances([gone])
@@ -95,14 +95,14 @@ def test_a_dead_node_is_shown_until_it_is_ended(subject: Subject) -> None:
 
 
 def test_ending_a_node_ends_it_and_only_it(subject: Subject) -> None:
-    first, second = subject.fleet.spawn_instances(order(subject.fleet, 2))
+    first, second = subject.fleet.spawn_instances(order(subject.fleet, 2)).nodes
     subject.fleet.end_instances([first])
     assert [each.id for each in subject.fleet.get_instances()] == [second]
 
 
 def test_ending_a_node_that_is_gone_is_no_error(subject: Subject) -> None:
     subject.fleet.end_instances(["never-was"])
-    (node,) = subject.fleet.spawn_instances(order(subject.fleet, 1))
+    (node,) = subject.fleet.spawn_instances(order(subject.fleet, 1)).nodes
     subject.fleet.end_instances([node])
     subject.fleet.end_instances([node])
     assert subject.fleet.get_instances() == []

@@ -180,7 +180,7 @@ def test_untold_yields_what_a_listener_waits_for_oldest_change_first(job_store: 
         ]
     )
 
-    assert numbers(job_store.untold()) == [2, 1]
+    assert numbers(job_store.finished_untold()) == [1]
 
 
 def test_a_transition_moves_a_job_from_list_to_list(job_store: JobStore) -> None:
@@ -193,12 +193,12 @@ def test_a_transition_moves_a_job_from_list_to_list(job_store: JobStore) -> None
     assert list(job_store.in_state(JobState.PENDING)) == []
     assert list(job_store.in_state(JobState.ABANDONED)) == [cancelled]
     assert list(job_store.finished_since(START)) == [cancelled]
-    assert list(job_store.untold()) == [cancelled]
+    assert list(job_store.finished_untold()) == [cancelled]
     assert list(job_store.finished_before(START + micros(3600))) == []
 
     told = job_store.transition(job_id(1), told_everything)
 
-    assert list(job_store.untold()) == []
+    assert list(job_store.finished_untold()) == []
     assert list(job_store.finished_before(START + micros(3600))) == [told]
 
 

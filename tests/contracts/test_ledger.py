@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.fleet import Heartbeat, Launch
+from nommerctl.domain.fleet import Heartbeat, Launch, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError
@@ -47,7 +47,7 @@ def decision(launched: int = 0, at: Instant = START) -> Decision:
 def test_a_heartbeat_reads_back_whole(ledger: Ledger) -> None:
     ledger.beat(BEAT)
 
-    assert ledger.heartbeats() == {"node-1": BEAT}
+    assert ledger.overview().heartbeats == {"node-1": BEAT}
 
 
 def test_the_last_heartbeat_of_each_node_counts(ledger: Ledger) -> None:
@@ -56,7 +56,7 @@ def test_the_last_heartbeat_of_each_node_counts(ledger: Ledger) -> None:
     for beat in (BEAT, other, newer):
         ledger.beat(beat)
 
-    assert ledger.heartbeats() == {"node-1": newer, "node-2": other}
+    assert ledger.overview().heartbeats == {"node-1": newer, "node-2": other}
 
 
 def test_a_mark_is_noted_beside_the_heartbeat(ledger: Ledger) -> None:
@@ -64,7 +64,7 @@ def test_a_mark_is_noted_beside_the_heartbeat(ledger: Ledger) -> None:
 
     ledger.mark("node-1", START + micros(200))
 
-    assert ledger.heartbeats() == {"node-1": structs.replace(BEAT, marked=START + micros(200))}
+    assert ledger.overview().heartbeats == {"node-1": structs.replace(BEAT, marked=START + micros(200))}
 
 
 def test_the_first_mark_stands(ledger: Ledger) -> None:
@@ -73,7 +73,7 @@ def test_the_first_mark_stands(ledger: Ledger) -> None:
 
     ledger.mark("node-1", START + micros(260))
 
-    assert ledger.heartbeats()["node-1"].marked == START + micros(200)
+    assert ledger.overview().heartbeats["node-1"].marked == START + micros(200)
 
 
 def test_a_later_heartbeat_clears_the_mark(ledger: Ledger) -> None:
@@ -82,13 +82,13 @@ def test_a_later_heartbeat_clears_the_mark(ledger: Ledger) -> None:
 
     ledger.beat(BEAT)
 
-    assert ledger.heartbeats()["node-1"].marked is None
+    assert ledger.overview().heartbeats["node-1"].marked is None
 
 
 def test_a_node_that_never_gave_a_heartbeat_can_be_marked(ledger: Ledger) -> None:
     ledger.mark("node-9", START + micros(600))
 
-    beat = ledger.heartbeats()["node-9"]
+    beat = ledger.overview().heartbeats["node-9"]
 
     assert (beat.node, beat.at, beat.slots, beat.marked) == ("node-9", 0, 0, START + micros(600))
 
@@ -99,40 +99,40 @@ def test_a_forgotten_node_is_gone(ledger: Ledger) -> None:
     ledger.forget("node-1")
     ledger.forget("node-1")
 
-    assert ledger.heartbeats() == {}
+    assert ledger.overview().heartbeats == {}
 
 
 # --- launches and the generation
 
 
 def test_a_new_farm_has_ordered_nothing(ledger: Ledger) -> None:
-    assert ledger.generation() == 0
-    assert ledger.unsettled() is None
-    assert ledger.launches() == []
+    assert ledger.overview().generation == 0
+    assert ledger.overview().unsettled is None
+    assert ledger.overview().launches == ()
 
 
 def test_an_order_is_unsettled_until_its_answer_is_known(ledger: Ledger) -> None:
     ledger.journal(launch())
-    assert ledger.unsettled() == launch()
-    assert ledger.launches() == [launch()]
-    assert ledger.generation() == 0
+    assert ledger.overview().unsettled == launch()
+    assert ledger.overview().launches == (launch(),)
+    assert ledger.overview().generation == 0
 
-    ledger.settle("token-1", ["node-1", "node-2"])
-    assert ledger.unsettled() is None
-    assert ledger.launches() == [structs.replace(launch(), settled=True, nodes=("node-1", "node-2"))]
-    assert ledger.generation() == 1
+    ledger.settle("token-1", Spawned(("node-1", "node-2")))
+    assert ledger.overview().unsettled is None
+    assert ledger.overview().launches == (structs.replace(launch(), settled=True, nodes=("node-1", "node-2")),)
+    assert ledger.overview().generation == 1
 
 
 def test_i2_an_order_for_another_generation_is_refused(ledger: Ledger) -> None:
     ledger.journal(launch())
-    ledger.settle("token-1", [])
+    ledger.settle("token-1", Spawned())
 
     for generation in (0, 2):
         with pytest.raises(ConflictError, match="token-2"):
             ledger.journal(launch(2, generation=generation))
 
-    assert ledger.unsettled() is None
-    assert [order.token for order in ledger.launches()] == ["token-1"]
+    assert ledger.overview().unsettled is None
+    assert [order.token for order in ledger.overview().launches] == ["token-1"]
 
 
 def test_i2_a_second_order_waits_for_the_first(ledger: Ledger) -> None:
@@ -141,7 +141,7 @@ def test_i2_a_second_order_waits_for_the_first(ledger: Ledger) -> None:
     with pytest.raises(ConflictError, match="token-2"):
         ledger.journal(launch(2))
 
-    assert ledger.launches() == [launch()]
+    assert ledger.overview().launches == (launch(),)
 
 
 def test_the_same_order_is_journalled_once_and_as_it_was_first(ledger: Ledger) -> None:
@@ -149,44 +149,44 @@ def test_the_same_order_is_journalled_once_and_as_it_was_first(ledger: Ledger) -
 
     ledger.journal(structs.replace(launch(), request="something else"))
 
-    assert ledger.launches() == [launch()]
+    assert ledger.overview().launches == (launch(),)
 
 
 def test_settling_again_changes_nothing(ledger: Ledger) -> None:
     ledger.journal(launch())
-    ledger.settle("token-1", ["node-1"])
+    ledger.settle("token-1", Spawned(("node-1",)))
 
-    ledger.settle("token-1", ["node-2"])
+    ledger.settle("token-1", Spawned(("node-2",)))
 
-    assert ledger.generation() == 1
-    assert [order.nodes for order in ledger.launches()] == [("node-1",)]
+    assert ledger.overview().generation == 1
+    assert [order.nodes for order in ledger.overview().launches] == [("node-1",)]
 
 
 def test_settling_an_old_order_again_leaves_the_new_one_alone(ledger: Ledger) -> None:
     ledger.journal(launch())
-    ledger.settle("token-1", ["node-1"])
+    ledger.settle("token-1", Spawned(("node-1",)))
     ledger.journal(launch(2, generation=1))
 
-    ledger.settle("token-1", ["node-2"])
+    ledger.settle("token-1", Spawned(("node-2",)))
 
-    assert ledger.unsettled() == launch(2, generation=1)
-    assert ledger.generation() == 1
+    assert ledger.overview().unsettled == launch(2, generation=1)
+    assert ledger.overview().generation == 1
 
 
 def test_launches_are_those_of_24_hours_oldest_first(ledger: Ledger, clock: FakeClock) -> None:
     for number, hours in enumerate((0, 10, 10)):
         ledger.journal(launch(number, generation=number, ordered=clock.advance(hours * HOUR)))
-        ledger.settle(f"token-{number}", [])
-    assert [order.token for order in ledger.launches()] == ["token-0", "token-1", "token-2"]
+        ledger.settle(f"token-{number}", Spawned())
+    assert [order.token for order in ledger.overview().launches] == ["token-0", "token-1", "token-2"]
 
     clock.advance(4 * HOUR)
-    assert [order.token for order in ledger.launches()] == ["token-0", "token-1", "token-2"]
+    assert [order.token for order in ledger.overview().launches] == ["token-0", "token-1", "token-2"]
     clock.advance(1)
-    assert [order.token for order in ledger.launches()] == ["token-1", "token-2"]
+    assert [order.token for order in ledger.overview().launches] == ["token-1", "token-2"]
 
     clock.advance(DAY)
-    assert ledger.launches() == []
-    assert ledger.generation() == 3
+    assert ledger.overview().launches == ()
+    assert ledger.overview().generation == 3
 
 
 def test_an_unsettled_order_is_shown_however_old(ledger: Ledger, clock: FakeClock) -> None:
@@ -194,8 +194,8 @@ def test_an_unsettled_order_is_shown_however_old(ledger: Ledger, clock: FakeCloc
 
     clock.advance(3 * DAY)
 
-    assert ledger.launches() == [launch()]
-    assert ledger.unsettled() == launch()
+    assert ledger.overview().launches == (launch(),)
+    assert ledger.overview().unsettled == launch()
 
 
 # --- decisions

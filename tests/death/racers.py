@@ -11,7 +11,7 @@ from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Media
-from nommerctl.ports import Encoded, Message, Output, Watch, Work
+from nommerctl.ports import Encoded, Message, Move, Output, Watch, Work
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.death.turns import WAITS, Player
@@ -104,17 +104,17 @@ class SteppingStore(SqliteJobStore):
         self._racer.step("read")
         return super().get(ids)
 
-    def transition(self, job_id: str, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+    def transition(self, job: str | EncodingJob, move: Move) -> EncodingJob:
         self._racer.step("write")
         read: list[EncodingJob] = []
 
-        def seen(job: EncodingJob) -> EncodingJob:
-            read.append(job)
+        def seen(current: EncodingJob) -> EncodingJob:
+            read.append(current)
             if self._racer.race.steps_within:
                 self._racer.step("go on to write what was read")
-            return move(job)
+            return move(current)
 
-        after = super().transition(job_id, seen)
+        after = super().transition(job, seen)
         self._racer.race.written.append(Written(self._racer.name, read[-1], after, self._racer.race.clock()))
         return after
 

@@ -152,7 +152,7 @@ class Yard:
         assert self.leftovers() == list(self.farm.locks.glob("*.new")) == []
         assert self.writes.new_jobs.depth().total == 0
         assert self.writes.new_jobs.dead() == []
-        assert self.writes.ledger.unsettled() is None
+        assert self.writes.ledger.overview().unsettled is None
         self.must_be_sound()
         # and it is settled: more passes and a worker find nothing to do
         before = self._fingerprint()
@@ -163,7 +163,7 @@ class Yard:
 
     def _settled(self) -> bool:
         self.mortals.run("run")
-        if self.unfinished() or self.homes() or list(self.writes.store.untold()):
+        if self.unfinished() or self.homes() or any(job.untold for job in self.jobs().values()):
             return False
         self.mortals.run(
             "worker", "--once"

@@ -9,6 +9,7 @@ from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Depth, Heartbeat, Node
 from nommerctl.domain.job import EncodingJob, lease_live
 from nommerctl.domain.limits import AttemptLimits
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, decide
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
@@ -138,8 +139,7 @@ def plan(one: Node, now: Instant = START, *, cache_age: float = 10.0) -> tuple[l
         new_jobs=Depth(),
         changes=Depth(),
         nodes=(one,),
-        unsettled=None,
-        generation=0,
+        ledger=Overview(),
         cache_age=cache_age,
         cache_max_age=900.0,
     )
@@ -172,8 +172,7 @@ def test_a_refresh_in_the_future_is_no_knowledge() -> None:
         new_jobs=Depth(visible=3),
         changes=Depth(),
         nodes=(),
-        unsettled=None,
-        generation=0,
+        ledger=Overview(),
         cache_age=-24 * 3600.0,
         cache_max_age=900.0,
     )

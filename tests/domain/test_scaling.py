@@ -7,6 +7,7 @@ from msgspec import structs
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Node
 from nommerctl.domain.outcome import Held
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, decide
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
@@ -21,8 +22,7 @@ def view(pending: int = 0, **found: Any) -> FarmView:  # noqa: ANN401 - any fiel
         new_jobs=Depth(visible=pending),
         changes=Depth(),
         nodes=(),
-        unsettled=None,
-        generation=0,
+        ledger=Overview(),
         cache_age=10.0,
         cache_max_age=900.0,
     )
@@ -65,7 +65,7 @@ def test_fewer_jobs_left_over_than_the_threshold_wait_for_a_slot() -> None:
 
 def test_an_order_without_an_answer_is_repeated_and_nothing_else_is_launched() -> None:
     order = Launch(token="t", generation=4, count=1, slots=2, ordered=START, request="{}")
-    plan = decide(view(40, unsettled=order), FEW, START)
+    plan = decide(view(40, ledger=Overview(launches=(order,))), FEW, START)
     assert (plan.again, plan.launch) == (order, 0)
 
 
@@ -156,7 +156,8 @@ def test_i2_no_plan_exceeds_the_bound(  # noqa: PLR0917 - hypothesis passes them
     )
     order = ordered and Launch(token="t", generation=0, count=ordered, slots=1, ordered=START, request="")
     settings = ScaleSettings(max_nodes=max_nodes, min_nodes=min(min_nodes, max_nodes), jobs_per_node=jobs_per_node)
-    plan = decide(view(pending, new_jobs=Depth(visible=depth), nodes=nodes, unsettled=order or None), settings, START)
+    ledger = Overview(launches=(order,) if order else ())
+    plan = decide(view(pending, new_jobs=Depth(visible=depth), nodes=nodes, ledger=ledger), settings, START)
     living = sum(each.alive for each in nodes)
     assert plan.launch == 0 or living + plan.launch + (ordered or 0) <= max_nodes
     assert all(ending.node in {each.id for each in nodes} for ending in (*plan.end, *plan.mark))

@@ -1,15 +1,18 @@
 """A fleet in memory."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec import structs
 
-from nommerctl.domain.fleet import Instance, Launch, NodeId
+from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.ports import Clock
 
 
 class FakeFleet:
     """A ports.Fleet. `room` is how many nodes it can hold; `kill` makes one die where it stands."""
+
+    lag = 0.0
 
     def __init__(self, clock: Clock, *, room: int = 100) -> None:
         self.room = room
@@ -21,17 +24,20 @@ class FakeFleet:
     def get_instances(self) -> list[Instance]:
         return list(self.instances.values())
 
-    def request(self, *, token: str, count: int, slots: int) -> str:
+    def request(
+        self, *, token: str, count: int, slots: int, avoid: AbstractSet[Pool] = frozenset(), on_demand: bool = False
+    ) -> str:
+        del avoid, on_demand  # all its nodes are alike
         return f"{token}: {count} nodes of {slots} slots"
 
-    def spawn_instances(self, launch: Launch) -> list[NodeId]:
+    def spawn_instances(self, launch: Launch) -> Spawned:
         self.requests.append(launch.request)
         if launch.token not in self.orders:
             count = min(launch.count, self.room - len(self.instances))
             nodes = [f"{launch.token}-{number}" for number in range(count)]
             self.orders[launch.token] = nodes
             self.instances |= {node: Instance(node, alive=True, launched=self._clock()) for node in nodes}
-        return self.orders[launch.token]
+        return Spawned(tuple(self.orders[launch.token]))
 
     def end_instances(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:

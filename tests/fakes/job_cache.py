@@ -47,6 +47,9 @@ class FakeJobCache:
         found = Counter(job.state for job in self.jobs.values())
         return {state: found[state] for state in JobState}
 
+    def untold(self) -> list[JobId]:
+        return sorted(job.id for job in self.jobs.values() if job.untold)
+
     def status(self) -> CacheStatus:
         return self._status
 

@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from msgspec import structs
 
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.times import Instant
-from nommerctl.errors import UsageError
+from nommerctl.errors import IllegalMoveError, UsageError
+from nommerctl.ports import Move
 
 
 class FakeJobStore:
@@ -16,6 +18,8 @@ class FakeJobStore:
 
     Like a store across a network it writes conditionally: a transition whose job was written meanwhile begins anew.
     """
+
+    lag = 0.0
 
     def __init__(self) -> None:
         self.jobs: dict[JobId, EncodingJob] = {}
@@ -32,8 +36,8 @@ class FakeJobStore:
         jobs = self._selected(lambda job: job.state in UNFINISHED)
         return iter(sorted(jobs, key=lambda job: (job.created, job.id)))
 
-    def untold(self) -> Iterator[EncodingJob]:
-        return self._by_change(lambda job: bool(job.untold))
+    def finished_untold(self) -> Iterator[EncodingJob]:
+        return self._by_change(lambda job: job.finished and bool(job.untold))
 
     def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
         return self._by_change(lambda job: job.state in UNFINISHED and job.changed < changed_before)
@@ -51,7 +55,17 @@ class FakeJobStore:
         with self._lock:
             return [self.jobs.setdefault(job.id, structs.replace(job, version=1)) for job in jobs]
 
-    def transition(self, job_id: JobId, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+    def transitions(self, steps: Sequence[tuple[EncodingJob, Move]]) -> list[EncodingJob]:
+        written = []
+        for job, move in steps:
+            with suppress(IllegalMoveError, UsageError):
+                written.append(self.transition(job, move))
+        return written
+
+    def transition(self, job: JobId | EncodingJob, move: Move) -> EncodingJob:
+        return self._moved(job if isinstance(job, str) else job.id, move)
+
+    def _moved(self, job_id: JobId, move: Move) -> EncodingJob:
         while True:
             job = self.jobs.get(job_id)
             if job is None:

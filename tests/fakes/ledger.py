@@ -1,12 +1,12 @@
 """A ledger in memory."""
 
 import threading
-from collections.abc import Sequence
 
 from msgspec import structs
 
-from nommerctl.domain.fleet import Heartbeat, Launch, NodeId
+from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError
 from nommerctl.ports import Clock
@@ -23,29 +23,29 @@ class FakeLedger:
         self._launches: dict[str, Launch] = {}
         self._decisions: list[Decision] = []
         self._generation = 0
+        self._refused: dict[Pool, Instant] = {}
+        self._seen: Instant | None = None
         self._lock = threading.Lock()
 
-    def heartbeats(self) -> dict[NodeId, Heartbeat]:
+    def overview(self) -> Overview:
+        now = self._clock()
         with self._lock:
-            return dict(self._beats)
-
-    def generation(self) -> int:
-        return self._generation
-
-    def unsettled(self) -> Launch | None:
-        with self._lock:
-            return next((launch for launch in self._launches.values() if not launch.settled), None)
-
-    def launches(self) -> list[Launch]:
-        since = self._clock() - _DAY
-        with self._lock:
-            shown = [launch for launch in self._launches.values() if not launch.settled or launch.ordered >= since]
-        return sorted(shown, key=lambda launch: launch.ordered)
+            shown = [each for each in self._launches.values() if not each.settled or each.ordered >= now - _DAY]
+            return Overview(
+                generation=self._generation,
+                heartbeats=dict(self._beats),
+                launches=tuple(sorted(shown, key=lambda launch: launch.ordered)),
+                refusals=tuple(Refusal(pool, at) for pool, at in sorted(self._refused.items())),
+                decision=next(iter(self._newest_first()), None),
+                controller_seen=self._seen,
+            )
 
     def decisions(self, limit: int) -> list[Decision]:
         with self._lock:
-            newest_first = sorted(self._decisions, key=lambda decision: decision.at)[::-1]
-        return newest_first[:limit]
+            return self._newest_first()[:limit]
+
+    def _newest_first(self) -> list[Decision]:
+        return sorted(self._decisions, key=lambda decision: decision.at)[::-1]
 
     def beat(self, heartbeat: Heartbeat) -> None:
         with self._lock:
@@ -71,12 +71,16 @@ class FakeLedger:
                 raise ConflictError(msg)
             self._launches.setdefault(launch.token, launch)
 
-    def settle(self, token: str, nodes: Sequence[NodeId]) -> None:
+    def settle(self, token: str, spawned: Spawned) -> None:
         with self._lock:
             launch = self._launches.get(token)
             if launch is not None and not launch.settled:
-                self._launches[token] = structs.replace(launch, settled=True, nodes=tuple(nodes))
+                self._launches[token] = structs.replace(launch, settled=True, nodes=spawned.nodes)
                 self._generation += 1
+                self._refused |= dict.fromkeys(spawned.refused, self._clock())
+
+    def sign(self, at: Instant) -> None:
+        self._seen = at
 
     def decide(self, decision: Decision) -> None:
         with self._lock:

@@ -95,6 +95,7 @@ class FakeFarm:
             self.performer(dry_run=dry_run),
             settings=self.scale_settings,
             cache_settings=self.cache_settings,
+            silence=3600,
             clock=self.clock,
             new_token=self._token,
         )

@@ -1,9 +1,13 @@
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from nommerctl.domain.outcome import Change, Failure, Held
-from nommerctl.errors import IllegalMoveError, TimeLimitError, TransferError, UnansweredError, UnreachableError
+from nommerctl.errors import IllegalMoveError, TimeLimitError, TransferError, TryAgainError, UnreachableError
 from nommerctl.passes.means import Effect, FarmWrites
 from nommerctl.passes.performing import Doer, Rehearsal
 from tests.passes.farm import FakeFarm, nothing
@@ -68,38 +72,77 @@ def test_the_limit_is_heeded_before_each_effect() -> None:
     assert came_about == ["a"]
 
 
-def test_groups_go_side_by_side_and_each_chain_up_to_its_first_failure() -> None:
+def test_tasks_go_side_by_side() -> None:
     perform = doer()
     both = threading.Barrier(2, timeout=5)
     refused = failing(TransferError("answered 404"))
-    perform.together(
-        [
-            [
-                [(change("a1"), lambda _: both.wait()), (change("a2"), refused), (change("a3"), done)],
-                [(change("b"), done)],
-            ],
-            [[(change("c1"), lambda _: both.wait()), (change("c2"), done)]],
-        ]
-    )
+
+    def meet(*names: str) -> None:
+        perform(change(names[0]), lambda _: both.wait())
+        for name in names[1:]:
+            perform(change(name), refused)
+
+    perform.together([partial(meet, "a1", "a2"), partial(meet, "b1")])
     outcome = perform.outcome("pass")
-    assert {each.target for each in outcome.changed} == {"a1", "b", "c1", "c2"}
+    assert {each.target for each in outcome.changed} == {"a1", "b1"}
     assert [each.target for each in outcome.failed] == ["a2"]
 
 
-def test_a_group_that_nobody_answers_ends() -> None:
+def test_what_ends_one_task_comes_out_when_the_others_have_ended() -> None:
     perform = doer()
-    perform.together([[[(change("a"), failing(UnansweredError("timed out")))], [(change("b"), done)]]])
+    with pytest.raises(UnreachableError):
+        perform.together(
+            [
+                partial(perform.quietly, failing(UnreachableError("away"))),
+                lambda: None if perform(change("b"), done) else None,
+            ]
+        )
+    assert [each.target for each in perform.outcome("pass").changed] == ["b"]
+
+
+def test_what_has_to_follow_is_done_though_the_pass_is_over() -> None:
+    came_about: list[object] = []
+
+    def over() -> None:
+        msg = "over"
+        raise TimeLimitError(msg)
+
+    perform = Doer(FakeFarm().writes, heed=over)
+    perform.in_any_case(came_about.append)
+    assert len(came_about) == 1
+
+
+def test_effects_as_one_step_are_noted_each_for_itself() -> None:
+    perform = doer()
+    refused = failing(TransferError("answered 404"))
+    perform.as_one([(change("a"), done), (change("b"), refused), (change("c"), done)])
     outcome = perform.outcome("pass")
-    assert (outcome.changed, [each.target for each in outcome.failed]) == ((), ["a"])
+    assert [each.target for each in outcome.changed] == ["a", "c"]
+    assert [each.target for each in outcome.failed] == ["b"]
+
+
+def test_of_a_step_that_fails_as_a_whole_nothing_counts_as_done() -> None:
+    @contextmanager
+    def not_written() -> Iterator[None]:
+        yield
+        msg = "the disk is full"
+        raise TryAgainError(msg)
+
+    perform = Doer(replace(FakeFarm().writes, together=not_written), heed=nothing)
+    with pytest.raises(TryAgainError):
+        perform.as_one([(change("a"), done)])
+    assert perform.outcome("pass").changed == ()
 
 
 def test_a_rehearsal_lists_everything_and_does_nothing() -> None:
     perform = Rehearsal(heed=nothing)
     came_about: list[object] = []
     assert perform(change("a"), came_about.append)
-    perform.together([[[(change("b"), came_about.append)]]])
+    perform.together([lambda: None if perform(change("b"), came_about.append) else None])
+    perform.as_one([(change("d"), came_about.append)])
     perform.quietly(came_about.append)
+    perform.in_any_case(came_about.append)
     perform.note(change("c"))
     outcome = perform.outcome("pass")
-    assert outcome.changed == (change("a"), change("b"), change("c"))
+    assert outcome.changed == (change("a"), change("b"), change("d"), change("c"))
     assert (outcome.dry_run, came_about) == (True, [])

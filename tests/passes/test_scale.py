@@ -50,7 +50,7 @@ def test_i6_a_dry_run_says_what_the_real_run_right_after_does() -> None:
     farm = ready(1, 2, 3, 4, 5)
     told = farm.scale(dry_run=True)
     assert farm.fleet.instances == {}
-    assert farm.ledger.launches() == []
+    assert farm.ledger.overview().launches == ()
     assert farm.ledger.decisions(10) == []
     done = farm.scale()
     assert (told.changed, told.plan, told.held) == (done.changed, done.plan, done.held)
@@ -71,7 +71,7 @@ def test_i2_an_order_whose_answer_was_lost_is_repeated_byte_for_byte_and_counted
     assert [change.action for change in outcome.changed] == ["repeat order"]
     assert farm.fleet.requests == ["lost: 3 nodes", "lost: 3 nodes"]
     assert len(farm.fleet.instances) == 3
-    assert farm.ledger.unsettled() is None
+    assert farm.ledger.overview().unsettled is None
 
 
 def test_i2_two_that_decide_at_once_give_one_order() -> None:
@@ -102,7 +102,7 @@ def test_a_dead_node_is_ended_and_forgotten_and_replaced() -> None:
     farm.fleet.kill(node)
     outcome = farm.scale()
     assert Change("end", node, "its process is gone") in outcome.changed
-    assert node not in farm.ledger.heartbeats()
+    assert node not in farm.ledger.overview().heartbeats
     assert len(farm.fleet.instances) == 1
 
 

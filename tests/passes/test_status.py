@@ -23,8 +23,9 @@ def test_what_a_person_asks_first() -> None:
     assert found.view.cache_age == 5
     assert found.view.new_jobs.total == 2
     assert len(found.view.nodes) == 3
-    assert found.decision is not None
-    assert found.decision.launch == 3
+    assert found.view.ledger.decision is not None
+    assert found.view.ledger.decision.launch == 3
+    assert found.changes == 0
     assert found.dead == 0
 
 
@@ -39,5 +40,5 @@ def test_dead_letters_are_counted() -> None:
 def test_a_farm_that_was_never_used() -> None:
     farm = FakeFarm()
     found = status(farm.reads, CacheSettings(), farm.clock())
-    assert (found.view.cache_age, found.decision, found.dead) == (None, None, 0)
+    assert (found.view.cache_age, found.view.ledger.decision, found.dead) == (None, None, 0)
     assert set(found.view.jobs.values()) == {0}

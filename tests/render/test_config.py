@@ -28,6 +28,9 @@ def values_of(field: ConfigField) -> st.SearchStrategy[Any]:
         return st.floats(lowest, LONGEST) | st.integers(1, int(LONGEST)).map(float)
     if field.kind is int:
         return st.integers(0, 10**15).filter(lambda number: accepts(field, number))
+    if field.kind is tuple:
+        words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters=","), min_size=1)
+        return st.lists(words.filter(lambda word: accepts(field, [word])), max_size=3).map(tuple)
     unnul = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
     return (unnul | st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)).filter(lambda text: accepts(field, text))
 
@@ -102,7 +105,7 @@ def test_settings_in_force_are_shown_with_where_each_comes_from() -> None:
     assert document["file"] == "/etc/nommerctl/config.toml"
     assert {"name": "worker.lease", "value": 90.0, "from": "default"} in document["settings"]
 
-    table = config_table(Settings(), origins, file, width=80, color=False).splitlines()
+    table = config_table(Settings(), origins, file, width=90, color=False).splitlines()
     assert table[0].split() == ["SETTING", "VALUE", "FROM"]
-    assert "scale.max_nodes               2             /etc/nommerctl/config.toml" in table
+    assert ["scale.max_nodes", "2", "/etc/nommerctl/config.toml"] in [line.split() for line in table]
     assert table[-1] == "settings file: /etc/nommerctl/config.toml"

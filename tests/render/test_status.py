@@ -5,6 +5,7 @@ from msgspec import structs
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Depth, Launch
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView
 from nommerctl.domain.states import JobState
 from nommerctl.domain.status import FarmStatus
@@ -19,20 +20,23 @@ STATUS = FarmStatus(
         new_jobs=Depth(visible=10, in_flight=1, delayed=1),
         changes=Depth(visible=4),
         nodes=NODES,
-        unsettled=Launch(token="t1", generation=3, count=2, slots=1, ordered=ago(5), request="{}"),
-        generation=3,
+        ledger=Overview(
+            generation=3,
+            launches=(Launch(token="t1", generation=3, count=2, slots=1, ordered=ago(5), request="{}"),),
+            decision=Decision(
+                at=ago(180),
+                launch=2,
+                end=("node-dead00",),
+                reasons=("12 jobs for 1 slot: 11 left over", "node-dead00: its process is gone"),
+                inputs={"demand": 12},
+                held=("max_nodes",),
+            ),
+        ),
         cache_age=40.04,
         cache_max_age=900,
     ),
     dead=2,
-    decision=Decision(
-        at=ago(180),
-        launch=2,
-        end=("node-dead00",),
-        reasons=("12 jobs for 1 slot: 11 left over", "node-dead00: its process is gone"),
-        inputs={"demand": 12},
-        held=("max_nodes",),
-    ),
+    changes=4,
 )
 
 OVERDUE = ["prune has not succeeded for 60 min (it should every 5min); it was last started 60 min ago"]
@@ -103,18 +107,22 @@ def text(status: FarmStatus, overdue: list[str], *, width: int, color: bool = Fa
     return status_text(status, overdue, now=NOW, limits=LIMITS, width=width, color=color)
 
 
+def decided(decision: Decision) -> FarmStatus:
+    ledger = structs.replace(STATUS.view.ledger, decision=decision)
+    return structs.replace(STATUS, view=structs.replace(STATUS.view, ledger=ledger))
+
+
 def never_used() -> FarmStatus:
     nothing = FarmView(
         jobs=dict.fromkeys(JobState, 0),
         new_jobs=Depth(),
         changes=Depth(),
         nodes=(),
-        unsettled=None,
-        generation=0,
+        ledger=Overview(),
         cache_age=None,
         cache_max_age=900,
     )
-    return FarmStatus(view=nothing, dead=0, decision=None)
+    return FarmStatus(view=nothing, dead=0, changes=0)
 
 
 def test_text_at_80_columns() -> None:
@@ -133,7 +141,7 @@ def test_a_farm_that_was_never_used() -> None:
 
 def test_a_decision_to_do_nothing_says_what_held_it() -> None:
     held = Decision(at=ago(60), launch=0, end=(), reasons=("3 jobs for 1 slot",), inputs={}, held=("max_nodes",))
-    said = text(structs.replace(STATUS, decision=held), [], width=80)
+    said = text(decided(held), [], width=80)
     assert "decision  nothing (60 s ago), because 3 jobs for 1 slot; held by max_nodes\n" in said
 
 
@@ -157,5 +165,5 @@ def test_json() -> None:
 
 def test_text_from_outside_does_nothing_to_a_terminal() -> None:
     nasty = Decision(at=ago(60), launch=0, end=("\x1b[2J",), reasons=("[red]\u202ex[/red]",), inputs={})
-    said = text(structs.replace(STATUS, decision=nasty), [], width=80)
+    said = text(decided(nasty), [], width=80)
     assert "end \\x1b[2J (60 s ago), because [red]\\u202ex[/red]" in said

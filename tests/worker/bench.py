@@ -12,7 +12,7 @@ from nommerctl.domain.job import EncodingJob, Media, Progress
 from nommerctl.domain.moves import submitted
 from nommerctl.domain.states import JobState
 from nommerctl.errors import PermissionDeniedError, UnreachableError
-from nommerctl.ports import Encoded, Watch, Work
+from nommerctl.ports import Encoded, Move, Watch, Work
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.builders import job_id, make_job
@@ -67,12 +67,12 @@ class AwayStore(FakeJobStore):
     away = 0
     breaks_at: JobState | None = None
 
-    def transition(self, job_id: str, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+    def transition(self, job: str | EncodingJob, move: Move) -> EncodingJob:
         if self.away:
             self.away -= 1
             msg = "the store is away"
             raise UnreachableError(msg)
-        moved = super().transition(job_id, move)
+        moved = super().transition(job, move)
         if moved.state is self.breaks_at:
             msg = "\x1b[2J is no state"
             raise ValueError(msg)

@@ -47,7 +47,7 @@ def test_one_beat_extends_lease_and_visibility_and_stores_the_progress(
     )
     bench.clock.advance(60)
     assert bench.new_jobs.receive(1, 1) == []
-    assert bench.ledger.heartbeats()["node-1"].jobs == (job_id(1),)
+    assert bench.ledger.overview().heartbeats["node-1"].jobs == (job_id(1),)
 
 
 def test_a_node_that_cannot_work_hands_the_job_back_and_says_why(bench: Bench) -> None:

@@ -46,7 +46,7 @@ def test_told_to_stop_it_hands_the_job_back_with_an_interruption(
     assert (job.state, job.attempt, job.interruptions) == (JobState.PENDING, 1, 1)
     assert job.details == "the worker was told to end (SIGTERM)"
     assert bench.new_jobs.depth().visible == 1
-    assert bench.ledger.heartbeats() == {}
+    assert bench.ledger.overview().heartbeats == {}
 
 
 def test_told_to_stop_while_it_receives_it_claims_nothing_and_gives_the_messages_back(bench: Bench) -> None:
@@ -145,7 +145,7 @@ def test_a_job_whose_attempts_are_used_up_is_given_up_with_the_reason(bench: Ben
 
 def test_an_idle_worker_leaves_and_takes_its_heartbeat_along(bench: Bench) -> None:
     assert bench.worker(once=False).run() == 0
-    assert bench.ledger.heartbeats() == {}
+    assert bench.ledger.overview().heartbeats == {}
     assert bench.log[-1] == "worker node-1 ends: no work"
 
 

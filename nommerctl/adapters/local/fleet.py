@@ -7,12 +7,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from nommerctl.adapters.local.node_home import UNNAMED, NodeHome
 from nommerctl.adapters.local.worker_log import drop_old_logs, open_log
 from nommerctl.adapters.os_errors import translated
-from nommerctl.domain.fleet import Instance, Launch, NodeId
+from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.times import micros
 from nommerctl.errors import NodeLivesOnError, PermissionDeniedError, UnreachableError
 from nommerctl.ports import Clock
@@ -32,6 +33,8 @@ _NODE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 class LocalFleetReads:
     """The nodes of this machine, looked at. `folder` is the state folder's `workers`; it need not exist."""
 
+    lag = 0.0
+
     def __init__(self, folder: Path, *, worker: Sequence[str]) -> None:
         self._folder = folder
         self._worker = tuple(worker)
@@ -48,7 +51,15 @@ class LocalFleetReads:
         homes = [NodeHome(entry) for entry in entries if _NODE_ID.fullmatch(entry.name)]
         return [Instance(home.node, home.alive(), home.birth().launched) for home in homes]
 
-    def request(self, *, token: str, count: int, slots: int) -> str:  # noqa: ARG002 - what other fleets put into it
+    def request(
+        self,
+        *,
+        token: str,  # noqa: ARG002 - what other fleets put into it
+        count: int,  # noqa: ARG002
+        slots: int,
+        avoid: AbstractSet[Pool] = frozenset(),  # noqa: ARG002
+        on_demand: bool = False,  # noqa: ARG002
+    ) -> str:
         """Return the command line of each worker, as JSON: a worker is told its node and its lock besides."""
         return json.dumps([*self._worker, "--slots", str(slots)])  # which, in ASCII, takes paths that are no UTF-8
 
@@ -72,7 +83,7 @@ class LocalFleet(LocalFleetReads):
         self._clock = clock
         self._grace = grace
 
-    def spawn_instances(self, launch: Launch) -> list[NodeId]:
+    def spawn_instances(self, launch: Launch) -> Spawned:
         """Start the workers of an order that were not started yet.
 
         What was started stands in a file named after the order, written before each start: so a worker that came,
@@ -92,7 +103,7 @@ class LocalFleet(LocalFleetReads):
                         self._start(node, argv)
         except OSError as error:
             raise translated(error, "a worker cannot be started") from error
-        return nodes
+        return Spawned(tuple(nodes))
 
     def _clear_up(self, token: str) -> None:
         """Remove what nobody needs: settled orders, folders of nodes that never got a name, the oldest logs."""

@@ -1,7 +1,8 @@
 """The job store in `farm.db`: a row for each job, its record sealed, and what is asked for in indexed columns."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -13,7 +14,8 @@ from nommerctl.adapters.seal import sealed
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
-from nommerctl.errors import UsageError
+from nommerctl.errors import IllegalMoveError, UsageError
+from nommerctl.ports import Move
 
 _IDS_AT_ONCE = 500
 """Fewer than the 999 parameters that old builds of SQLite take."""
@@ -37,6 +39,8 @@ class SqliteJobReads:
     is not left out: `created` never changes, and a change of state moves a job to a later place, for `changed` grows
     with the clock. So a job that changes meanwhile may come twice, the second time as it then stands.
     """
+
+    lag = 0.0
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -67,9 +71,9 @@ class SqliteJobReads:
         """Yield every unfinished job, oldest `created` first."""
         return self._paged("jobs_unfinished", "finished = 0", by="created")
 
-    def untold(self) -> Iterator[EncodingJob]:
-        """Yield every job that a `notify_url` still has to be told of, oldest `changed` first."""
-        return self._paged("jobs_untold", "untold = 1")
+    def finished_untold(self) -> Iterator[EncodingJob]:
+        """Yield every finished job that a `notify_url` still has to be told of, oldest `changed` first."""
+        return self._paged("jobs_untold", "untold = 1 AND finished = 1")
 
     def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
         """Yield every unfinished job with `changed` before the instant, oldest first."""
@@ -126,20 +130,20 @@ class SqliteJobStore(SqliteJobReads):
 
         return self._database.write(change)
 
-    def transition(self, job_id: JobId, move: Callable[[EncodingJob], EncodingJob]) -> EncodingJob:
+    def transition(self, job: JobId | EncodingJob, move: Move) -> EncodingJob:
         """Read a job, apply a move and write the result, as the only writer; UsageError for an unknown id."""
+        job_id = job if isinstance(job, str) else job.id
+        return self._database.write(lambda connection: _moved(connection, job_id, move))
 
-        def change(connection: sqlite3.Connection) -> EncodingJob:
-            job = _read(connection, job_id)
-            if job is None:
-                msg = f"no job {job_id} in the store"
-                raise UsageError(msg)
-            moved = move(job)
-            if moved is job:
-                return job
-            moved = structs.replace(moved, version=job.version + 1)
-            _update(connection, job, moved)
-            return moved
+    def transitions(self, steps: Sequence[tuple[EncodingJob, Move]]) -> list[EncodingJob]:
+        """Make a move of each of many jobs, in one transaction."""
+
+        def change(connection: sqlite3.Connection) -> list[EncodingJob]:
+            written = []
+            for job, move in steps:
+                with suppress(IllegalMoveError, UsageError):
+                    written.append(_moved(connection, job.id, move))
+            return written
 
         return self._database.write(change)
 
@@ -155,6 +159,19 @@ class SqliteJobStore(SqliteJobReads):
 def _read(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:
     row = connection.execute(f"{_SELECT} WHERE id = ?", (job_id,)).fetchone()
     return _decoded(*row) if row else None
+
+
+def _moved(connection: sqlite3.Connection, job_id: JobId, move: Move) -> EncodingJob:
+    job = _read(connection, job_id)
+    if job is None:
+        msg = f"no job {job_id} in the store"
+        raise UsageError(msg)
+    moved = move(job)
+    if moved is job:
+        return job
+    moved = structs.replace(moved, version=job.version + 1)
+    _update(connection, job, moved)
+    return moved
 
 
 def _inserted(connection: sqlite3.Connection, job: EncodingJob) -> EncodingJob:

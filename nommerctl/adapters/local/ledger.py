@@ -1,7 +1,9 @@
 """The ledger in `farm.db`: heartbeats, launches, the generation and what scale decided."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -9,8 +11,9 @@ from msgspec import structs
 from nommerctl.adapters.local.database import Database, Reading, rows
 from nommerctl.adapters.local.records import DECISIONS, HEARTBEATS, LAUNCHES
 from nommerctl.adapters.seal import sealed
-from nommerctl.domain.fleet import Heartbeat, Launch, NodeId
+from nommerctl.domain.fleet import REFUSED_FOR, Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError, UnreachableError
 from nommerctl.ports import Clock
@@ -18,9 +21,16 @@ from nommerctl.ports import Clock
 _DAY = 24 * 3600
 _LAUNCHES_KEPT = micros(_DAY)
 _DECISIONS_KEPT = micros(7 * _DAY)
+_REFUSALS = micros(REFUSED_FOR)
 
 _BEATS = "SELECT node, CAST(body AS BLOB) FROM heartbeats"
 _LAUNCHES = "SELECT token, CAST(body AS BLOB) FROM launches"
+_SETTLED_LAUNCHES = f"{_LAUNCHES} WHERE settled = 1 AND ordered >= ?"
+_LAST_DECISIONS = "SELECT id, CAST(body AS BLOB) FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
+
+_CONTROLLER = "controller"
+_REFUSED = "refused "
+"""What the name of a refusal in the table `control` begins with; the JSON of its pool follows."""
 
 _heartbeats = msgspec.json.Decoder(Heartbeat)
 _launches = msgspec.json.Decoder(Launch)
@@ -34,29 +44,25 @@ class SqliteLedgerReads:
         self._reading = reading
         self._clock = clock
 
-    def heartbeats(self) -> dict[NodeId, Heartbeat]:
-        """Return the last heartbeat of every node that is not yet forgotten."""
-        return {node: _beat(node, body) for node, body in rows(self._reading, _BEATS)}
-
-    def generation(self) -> int:
-        """Return how many orders have been settled."""
-        return self._reading.read(_generation)
-
-    def unsettled(self) -> Launch | None:
-        """Return the order whose answer is not known yet, None if there is none."""
-        return self._reading.read(_unsettled)
-
-    def launches(self) -> list[Launch]:
-        """Return the orders of the last 24 hours, oldest first, and any unsettled one."""
-        since = self._clock() - _LAUNCHES_KEPT
-        statement = f"{_LAUNCHES} WHERE settled = 0 UNION ALL {_LAUNCHES} WHERE settled = 1 AND ordered >= ?"
-        found = [_launch(token, body) for token, body in rows(self._reading, statement, (since,))]
-        return sorted(found, key=lambda launch: launch.ordered)
+    def overview(self) -> Overview:
+        """Return all that the ledger knows of the farm but for its older decisions, as it stood at one instant."""
+        now = self._clock()
+        found = self._reading.read(lambda connection: _looked_over(connection, now))
+        launches = [_launch(token, body) for token, body in found.settled]
+        if found.unsettled is not None:
+            launches.append(found.unsettled)
+        return Overview(
+            generation=found.control["generation"],
+            heartbeats={node: _beat(node, body) for node, body in found.beats},
+            launches=tuple(sorted(launches, key=lambda launch: launch.ordered)),
+            refusals=tuple(sorted(_refusals(found.control), key=lambda refusal: (refusal.at, refusal.pool))),
+            decision=next((_decision(number, body) for number, body in found.decisions), None),
+            controller_seen=found.control.get(_CONTROLLER),
+        )
 
     def decisions(self, limit: int) -> list[Decision]:
         """Return the last decisions, newest first."""
-        statement = "SELECT id, CAST(body AS BLOB) FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
-        return [_decision(number, body) for number, body in rows(self._reading, statement, (limit,))]
+        return [_decision(number, body) for number, body in rows(self._reading, _LAST_DECISIONS, (limit,))]
 
 
 class SqliteLedger(SqliteLedgerReads):
@@ -107,17 +113,25 @@ class SqliteLedger(SqliteLedgerReads):
 
         self._database.write(change)
 
-    def settle(self, token: str, nodes: Sequence[NodeId]) -> None:
+    def settle(self, token: str, spawned: Spawned) -> None:
         """Note what came of an order and raise the generation; nothing if it is not the unsettled one."""
+        now = self._clock()
 
         def change(connection: sqlite3.Connection) -> None:
             launch = _unsettled(connection)
             if launch is None or launch.token != token:
                 return
-            _write_launch(connection, structs.replace(launch, settled=True, nodes=tuple(nodes)))
+            _write_launch(connection, structs.replace(launch, settled=True, nodes=spawned.nodes))
             connection.execute("UPDATE control SET value = value + 1 WHERE name = 'generation'")
+            connection.execute("DELETE FROM control WHERE name LIKE ? AND value < ?", (f"{_REFUSED}%", now - _REFUSALS))
+            for pool in spawned.refused:
+                _write_control(connection, _REFUSED + msgspec.json.encode(pool).decode(), now)
 
         self._database.write(change)
+
+    def sign(self, at: Instant) -> None:
+        """Leave the controller's sign of life."""
+        self._database.write(lambda connection: _write_control(connection, _CONTROLLER, at))
 
     def decide(self, decision: Decision) -> None:
         """Keep a decision, and drop those that are a week older."""
@@ -127,6 +141,42 @@ class SqliteLedger(SqliteLedgerReads):
             connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, sealed(decision)))
 
         self._database.write(change)
+
+
+class _Rows(NamedTuple):
+    """What an overview is made of, as it stands in the tables."""
+
+    control: dict[str, int]
+    beats: list[tuple[str, object]]
+    settled: list[tuple[str, object]]
+    unsettled: Launch | None
+    decisions: list[tuple[int, object]]
+
+
+def _looked_over(connection: sqlite3.Connection, now: Instant) -> _Rows:
+    control = connection.execute("SELECT name, value FROM control").fetchall()
+    return _Rows(
+        control={
+            **{str(name): value for name, value in control if type(value) is int},
+            "generation": _generation(connection),
+        },
+        beats=connection.execute(_BEATS).fetchall(),
+        settled=connection.execute(_SETTLED_LAUNCHES, (now - _LAUNCHES_KEPT,)).fetchall(),
+        unsettled=_unsettled(connection),
+        decisions=connection.execute(_LAST_DECISIONS, (1,)).fetchall(),
+    )
+
+
+def _refusals(control: Mapping[str, int]) -> Iterator[Refusal]:
+    """What the refusals in the table say; one that cannot be read is forgotten: it is a hint, for three minutes."""
+    for name, at in control.items():
+        if name.startswith(_REFUSED):
+            with suppress(msgspec.DecodeError):
+                yield Refusal(msgspec.json.decode(name.removeprefix(_REFUSED), type=Pool), at)
+
+
+def _write_control(connection: sqlite3.Connection, name: str, value: int) -> None:
+    connection.execute("REPLACE INTO control (name, value) VALUES (?, ?)", (name, value))
 
 
 def _generation(connection: sqlite3.Connection) -> int:

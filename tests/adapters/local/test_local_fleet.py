@@ -10,7 +10,7 @@ import pytest
 
 from nommerctl.adapters.local.fleet import LocalFleet
 from nommerctl.adapters.local.node_home import NodeHome
-from nommerctl.domain.fleet import Launch
+from nommerctl.domain.fleet import Launch, Spawned
 from nommerctl.errors import NodeLivesOnError, UnreachableError
 from tests.cli import eventually
 from tests.fakes.clock import START, FakeClock
@@ -54,14 +54,14 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_a_worker_has_a_session_of_its_own_and_a_log(bench: Bench) -> None:
-    (node,) = bench.fleet.spawn_instances(bench.order())
+    (node,) = bench.fleet.spawn_instances(bench.order()).nodes
     pid = bench.home(node).birth().pid
     eventually(lambda: (bench.logs / f"{node}.log").read_text() == "deaf\n", every=0.02)
     assert os.getsid(pid) == pid != os.getsid(0)
 
 
 def test_a_worker_that_does_not_heed_sigterm_is_killed(bench: Bench) -> None:
-    (node,) = bench.fleet.spawn_instances(bench.order())
+    (node,) = bench.fleet.spawn_instances(bench.order()).nodes
     eventually(lambda: (bench.logs / f"{node}.log").read_text() == "deaf\n", every=0.02)
     bench.fleet.end_instances([node])
     assert bench.fleet.get_instances() == []
@@ -88,7 +88,7 @@ def test_a_start_that_fails_is_not_tried_again_by_the_same_order(bench: Bench, t
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o700)
     # then its node has been tried and is not started: the next order brings another
-    assert bench.fleet.spawn_instances(order) == ["a1-0"]
+    assert bench.fleet.spawn_instances(order) == Spawned(("a1-0",))
     assert not any(each.alive for each in bench.fleet.get_instances())
     bench.fleet.spawn_instances(bench.order("b2"))
     assert [each.id for each in bench.fleet.get_instances() if each.alive] == ["b2-0"]

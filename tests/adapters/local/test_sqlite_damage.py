@@ -11,7 +11,7 @@ from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.adapters.local.schema import STATEMENTS
-from nommerctl.domain.fleet import Depth, Heartbeat, Launch
+from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.errors import UnreachableError
 from tests.builders import job_id, make_job
@@ -96,15 +96,12 @@ def test_a_damaged_record_of_the_ledger_is_named(database: Database, clock: Fake
     ledger = SqliteLedger(database, clock)
     ledger.beat(Heartbeat(node="node-1", started=START, at=START, slots=1))
     ledger.journal(Launch(token="0", generation=0, count=1, slots=1, ordered=START, request="{}"))
-    ledger.settle("0", ["node-1"])
+    ledger.settle("0", Spawned(("node-1",)))
     ledger.decide(Decision(at=START, launch=0, end=(), reasons=(), inputs={}))
     damage(database, statement)
 
     def read_all() -> None:
-        ledger.heartbeats()
-        ledger.unsettled()
-        ledger.launches()
-        ledger.generation()
+        ledger.overview()
         ledger.decisions(limit=1)
 
     with pytest.raises(UnreachableError, match=LEDGER_DAMAGE[statement]):

@@ -13,7 +13,7 @@ from nommerctl.adapters.local.ledger import SqliteLedger, SqliteLedgerReads
 from nommerctl.adapters.local.queue import SqliteQueue, SqliteQueueReads
 from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
-from nommerctl.domain.fleet import Heartbeat, Launch
+from nommerctl.domain.fleet import Heartbeat, Launch, Spawned
 from nommerctl.domain.job import HistoryEntry
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.states import JobState
@@ -42,7 +42,7 @@ def fill(database: Database) -> None:
         ledger.beat(Heartbeat(node=f"node-{number}", started=START, at=START, slots=2))
         ledger.journal(Launch(token=f"t{number}", generation=number, count=2, slots=1, ordered=START, request="{}"))
         if number < 2:
-            ledger.settle(f"t{number}", [f"node-{number}"])
+            ledger.settle(f"t{number}", Spawned((f"node-{number}",)))
         ledger.decide(Decision(at=START + number, launch=1, end=(), reasons=("demand",), inputs={"nodes": 1}))
 
 
@@ -53,15 +53,13 @@ def questions(reading: Reading) -> Iterator[tuple[str, Callable[[], list[object]
     yield "get", lambda: [*jobs.get(job.id for job in JOBS).values()]
     yield "find", lambda: [*jobs.find(job_id(7)[:-1], limit=20)]
     yield "unfinished", lambda: [*jobs.unfinished()]
-    yield "untold", lambda: [*jobs.untold()]
+    yield "untold", lambda: [*jobs.finished_untold()]
     yield "silent", lambda: [*jobs.silent(LATER)]
     yield "finished since", lambda: [*jobs.finished_since(0)]
     yield "finished before", lambda: [*jobs.finished_before(LATER)]
     yield "in state", lambda: [*jobs.in_state(JobState.ERROR)]
     yield "dead", lambda: [*queue.dead()]
-    yield "heartbeats", lambda: [*ledger.heartbeats().items()]
-    yield "generation", lambda: [ledger.generation()]
-    yield "launches", lambda: [*ledger.launches()]
+    yield "overview", lambda: [ledger.overview()]
     yield "decisions", lambda: [*ledger.decisions(limit=9)]
 
 
@@ -106,7 +104,7 @@ def writes(database: Database) -> Iterator[Callable[[], object]]:
     yield lambda: queue.send(["x"])
     yield lambda: ledger.beat(Heartbeat(node="node-1", started=START, at=START + 1, slots=2))
     yield lambda: ledger.mark("node-2", START)
-    yield lambda: ledger.settle("t2", ["node-2"])
+    yield lambda: ledger.settle("t2", Spawned(("node-2",)))
     yield lambda: ledger.journal(Launch(token="t3", generation=3, count=1, slots=1, ordered=START, request="{}"))
     yield lambda: ledger.decide(Decision(at=START, launch=0, end=(), reasons=(), inputs={}))
 

@@ -81,6 +81,6 @@ def test_a_process_killed_while_it_writes_leaves_nothing_behind(farm: Path) -> N
         store = SqliteJobStore(database)
         assert store.get([job.id]) == {job.id: job}
         ledger = SqliteLedger(database, FakeClock())
-        assert (ledger.generation(), ledger.decisions(limit=1)) == (0, [])
+        assert (ledger.overview().generation, ledger.decisions(limit=1)) == (0, [])
         assert len(store.submit([make_job(2)])) == 1
     assert time.monotonic() - began < 5

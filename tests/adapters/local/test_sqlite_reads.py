@@ -15,10 +15,10 @@ from nommerctl.adapters.local.ledger import SqliteLedger, SqliteLedgerReads
 from nommerctl.adapters.local.queue import SqliteQueue, SqliteQueueReads
 from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
-from nommerctl.domain import moves
-from nommerctl.domain.fleet import Depth, Launch
+from nommerctl.domain.fleet import Depth, Launch, Spawned
 from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.outcome import Decision
+from nommerctl.domain.overview import Overview
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.ports import JobReads, LedgerReads, QueueReads
@@ -93,7 +93,7 @@ def fill(database: Database, clock: FakeClock) -> None:
     for number in range(FEW):
         clock.advance(3600)
         ledger.journal(Launch(token=str(number), generation=number, count=1, slots=1, ordered=clock(), request="{}"))
-        ledger.settle(str(number), [])
+        ledger.settle(str(number), Spawned())
     for number in range(300):
         ledger.decide(Decision(at=START + number, launch=0, end=(), reasons=(), inputs={}))
 
@@ -103,11 +103,11 @@ FIND_A_FEW: dict[str, Callable[[JobReads, LedgerReads, QueueReads], Iterable[obj
     "find": lambda jobs, _ledger, _queue: jobs.find(job_id(7)[:-1], limit=FEW),
     "unfinished": lambda jobs, _ledger, _queue: [job for job in jobs.unfinished() if job.state is JobState.PENDING],
     "silent": lambda jobs, _ledger, _queue: jobs.silent(START),
-    "untold": lambda jobs, _ledger, _queue: jobs.untold(),
+    "untold": lambda jobs, _ledger, _queue: jobs.finished_untold(),
     "in_state": lambda jobs, _ledger, _queue: jobs.in_state(JobState.ENCODING),
     "finished_since": lambda jobs, _ledger, _queue: jobs.finished_since(START + micros(2 * MANY)),
     "finished_before": lambda jobs, _ledger, _queue: jobs.finished_before(START),
-    "launches": lambda _jobs, ledger, _queue: ledger.launches(),
+    "launches": lambda _jobs, ledger, _queue: ledger.overview().launches,
     "decisions": lambda _jobs, ledger, _queue: ledger.decisions(limit=FEW),
     "depth": lambda _jobs, _ledger, queue: range(queue.depth().visible),
     "dead": lambda _jobs, _ledger, queue: queue.dead(),
@@ -160,11 +160,12 @@ def test_a_receive_reads_only_what_it_takes(database: Database, clock: FakeClock
 
 
 def test_a_job_that_changes_between_two_pages_is_not_left_out(store: SqliteJobStore) -> None:
-    store.submit([make_job(number, notify_url=LISTENER, history=CHANGED) for number in range(1500)])
-    untold = store.untold()
+    done = JobState.FINISHED
+    store.submit([make_job(number, state=done, notify_url=LISTENER, history=CHANGED) for number in range(1500)])
+    untold = store.finished_untold()
     seen = [next(untold)]
 
-    moved = store.transition(job_id(1400), lambda job: moves.cancelled(job, now=START + micros(9999), by="operator"))
+    moved = store.transition(job_id(1400), lambda job: structs.replace(job, changed=START + micros(9999)))
     seen += untold
 
     assert [job.id for job in seen] == [job_id(number) for number in range(1500) if number != 1400] + [job_id(1400)]
@@ -192,15 +193,15 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def look(farm: Path, clock: FakeClock) -> tuple[list[EncodingJob], Depth, int, list[Launch]]:
+def look(farm: Path, clock: FakeClock) -> tuple[list[EncodingJob], Depth, Overview]:
     reading = ReadOnlyDatabase(farm, EMPTY_SCHEMA)
     ledger = SqliteLedgerReads(reading, clock)
     depth = SqliteQueueReads(reading, "new-jobs", clock).depth()
-    return list(SqliteJobReads(reading).unfinished()), depth, ledger.generation(), ledger.launches()
+    return list(SqliteJobReads(reading).unfinished()), depth, ledger.overview()
 
 
 def test_i6_a_farm_that_is_not_there_yet_reads_as_empty(farm: Path, clock: FakeClock) -> None:
-    assert look(farm, clock) == ([], Depth(), 0, [])
+    assert look(farm, clock) == ([], Depth(), Overview())
     assert snapshot(farm.parent) == {}
 
 
@@ -214,6 +215,6 @@ def test_i6_looking_at_a_farm_leaves_no_trace(state: str, tmp_path: Path, databa
     shutil.copytree(tmp_path, left, ignore=shutil.ignore_patterns(left.name))
     before = snapshot(left)
 
-    assert look(left / "farm.db", clock) == (stored, Depth(visible=3), 0, [])
+    assert look(left / "farm.db", clock) == (stored, Depth(visible=3), Overview())
     assert snapshot(left) == before
     assert ("farm.db-wal" in before) is (state == "killed")
