@@ -90,13 +90,12 @@ def test_tasks_go_side_by_side() -> None:
 
 def test_what_ends_one_task_comes_out_when_the_others_have_ended() -> None:
     perform = doer()
+
+    def do(name: str) -> None:
+        perform(change(name), done)
+
     with pytest.raises(UnreachableError):
-        perform.together(
-            [
-                partial(perform.quietly, failing(UnreachableError("away"))),
-                lambda: None if perform(change("b"), done) else None,
-            ]
-        )
+        perform.together([partial(perform.quietly, failing(UnreachableError("away"))), partial(do, "b")])
     assert [each.target for each in perform.outcome("pass").changed] == ["b"]
 
 
@@ -138,7 +137,11 @@ def test_a_rehearsal_lists_everything_and_does_nothing() -> None:
     perform = Rehearsal(heed=nothing)
     came_about: list[object] = []
     assert perform(change("a"), came_about.append)
-    perform.together([lambda: None if perform(change("b"), came_about.append) else None])
+
+    def task() -> None:
+        perform(change("b"), came_about.append)
+
+    perform.together([task])
     perform.as_one([(change("d"), came_about.append)])
     perform.quietly(came_about.append)
     perform.in_any_case(came_about.append)
