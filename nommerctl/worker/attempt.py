@@ -15,7 +15,7 @@ from nommerctl.domain.job import EncodingJob, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros, seconds_between
+from nommerctl.domain.times import micros
 from nommerctl.errors import (
     AWAY,
     EncodingError,
@@ -25,13 +25,12 @@ from nommerctl.errors import (
     TransferError,
     UsageError,
 )
-from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Nommer, Queue, Storage, Together, Work
+from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Move, Nommer, Queue, Storage, Together, Work
 from nommerctl.worker.notice import Notice
 
 RETRY_PAUSE = 0.5
 """Seconds between two tries to reach a store that does not answer."""
 
-Move = Callable[[EncodingJob], EncodingJob]
 T = TypeVar("T")
 
 
@@ -103,7 +102,8 @@ class Attempt:
         self._folder = folder
         self._notice = notice
         self._progress: Progress | None = None
-        self._renewed = time.monotonic()
+        self._renewed = self._hidden = time.monotonic()
+        self._one_write = threading.Lock()  # what one of our threads writes, the other need not read again
         self._lost = threading.Event()
         self.over = threading.Event()
         self.node_unfit = False
@@ -112,19 +112,30 @@ class Attempt:
     # --- what the worker's main loop calls ---
 
     def beat(self) -> None:
-        """Extend lease and visibility and store the progress; notice that the job is no longer ours."""
-        if self.over.is_set():
+        """Renew the lease, with the progress, or hide the message for longer; notice that the job is no longer ours.
+
+        One of the two a beat, as long as both have time: the message when half of its time is over, while the lease has
+        more than two thirds. A write of the attempt itself does as well as a beat.
+        """
+        if self.over.is_set() or not self._one_write.acquire(blocking=False):
             return
-        until = self._until()
-        move = partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress)
+        lease, now = self._settings.lease, time.monotonic()
+        hide = now - self._hidden > lease / 2
         try:
-            self._ports.store.transition(self.job_id, move)
-            self._renewed = time.monotonic()
-            self._ports.new_jobs.extend([self._message], self._settings.lease)
+            if not hide or now - self._renewed >= lease / 3:
+                self._transition(
+                    partial(renewed, lease_id=self._lease_id, until=self._until(), progress=self._progress)
+                )
+                self._renewed = time.monotonic()
+            if hide:
+                self._ports.new_jobs.extend([self._message], lease)
+                self._hidden = time.monotonic()
         except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
         except AWAY as error:
             self._ports.log(f"{short_id(self.job_id)} heartbeat not written: {error}")
+        finally:
+            self._one_write.release()
 
     # --- what the nommer and the storage call ---
 
@@ -224,25 +235,21 @@ class Attempt:
         (self._folder / "output").symlink_to(output)
 
     def _advance(self, to: JobState) -> None:
+        """Write the next state. No message tells of it: a pass looks at jobs in work anyway."""
         self.keep_on()
         now, until = self._ports.clock(), self._until()
-        self._write(
-            lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now),
-            lambda _: self._ports.announce(self.job_id),
-        )
+        self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now))
         self._renewed = time.monotonic()
 
     def _check_lease(self) -> None:
-        """LeaseLostError if the job is no longer ours; if it is, it stays so for half a lease at least."""
+        """Renew the lease, out of turn; LeaseLostError if the job is no longer ours."""
         until = self._until()
-        job = self._patiently(lambda: self._ports.store.get([self.job_id])).get(self.job_id)
-        if job is None:
+        try:
+            self._write(partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress))
+        except UsageError as error:
             msg = f"job {self.job_id} was removed from the store"
-            raise LeaseLostError(msg)
-        renewal = partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress)
-        renewal(job)
-        if job.lease is None or seconds_between(self._ports.clock(), job.lease.until) < self._settings.lease / 2:
-            self._write(renewal)
+            raise LeaseLostError(msg) from error
+        self._renewed = time.monotonic()
 
     def _conclude(self, move: Move) -> None:
         """Write the end, announce it, then settle the message: effect first, acknowledgement after (I4)."""
@@ -273,12 +280,16 @@ class Attempt:
         """Write a move, and with it what follows from it."""
 
         def both() -> EncodingJob:
-            with self._ports.together():
-                job = self._ports.store.transition(self.job_id, move)
+            with self._one_write, self._ports.together():
+                job = self._transition(move)
                 then(job)
             return job
 
         return self._patiently(both)
+
+    def _transition(self, move: Move) -> EncodingJob:
+        self._job = self._ports.store.transition(self._job, move)
+        return self._job
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Call a store that may be busy or away, for as long as the lease lasts."""

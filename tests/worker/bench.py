@@ -12,7 +12,7 @@ from nommerctl.domain.job import EncodingJob, Media, Progress
 from nommerctl.domain.moves import submitted
 from nommerctl.domain.states import JobState
 from nommerctl.errors import PermissionDeniedError, UnreachableError
-from nommerctl.ports import Encoded, Move, Watch, Work
+from nommerctl.ports import Encoded, Message, Move, Watch, Work
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.builders import job_id, make_job
@@ -61,6 +61,16 @@ class ForbiddenQueue(FakeQueue):
         raise PermissionDeniedError(msg)
 
 
+class CountingQueue(FakeQueue):
+    """A queue that counts how often messages were hidden for longer."""
+
+    extended = 0
+
+    def extend(self, messages: Sequence[Message], visibility: float) -> None:
+        self.extended += 1
+        super().extend(messages, visibility)
+
+
 class AwayStore(FakeJobStore):
     """A store that does not answer the next `away` transitions, and breaks at what writes the state `breaks_at`."""
 
@@ -100,22 +110,25 @@ class Bench:
         started = self.clock()
         return Worker(
             Identity(node="node-1", folder=self.folder / "node", host="here", pid=7, started=started),
-            ports=WorkerPorts(
-                store=self.store,
-                ledger=self.ledger,
-                together=nullcontext,
-                new_jobs=self.new_jobs,
-                changes=self.changes,
-                storage=self.storage,
-                nommers={"ffmpeg": self.nommer},
-                clock=self.clock,
-                new_lease_id=iter(f"lease{number}" for number in range(100)).__next__,
-                log=self.log.append,
-            ),
+            ports=self.ports(),
             settings=SETTINGS,
             slots=slots,
             once=once,
             keep_nodes=keep_nodes,
+        )
+
+    def ports(self) -> WorkerPorts:
+        return WorkerPorts(
+            store=self.store,
+            ledger=self.ledger,
+            together=nullcontext,
+            new_jobs=self.new_jobs,
+            changes=self.changes,
+            storage=self.storage,
+            nommers={"ffmpeg": self.nommer},
+            clock=self.clock,
+            new_lease_id=iter(f"lease{number}" for number in range(100)).__next__,
+            log=self.log.append,
         )
 
     def submit(self, *numbers: int) -> list[EncodingJob]:

@@ -1,22 +1,27 @@
 """One job in a worker's hands, from its claim to its end."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec import structs
+
 from nommerctl.adapters.local.files import FileOutput, FileStorage
 from nommerctl.domain.job import Media, Progress
-from nommerctl.domain.moves import cancelled, retried
+from nommerctl.domain.moves import cancelled, claimed, retried
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import EncodingError
+from nommerctl.worker.attempt import Attempt
+from nommerctl.worker.notice import Notice
 from tests.builders import job_id, make_job, make_lease
 from tests.cli import eventually
-from tests.worker.bench import SETTINGS, Bench, ForbiddenQueue
+from tests.worker.bench import SETTINGS, Bench, CountingQueue, ForbiddenQueue
 
 
-def test_a_job_goes_through_all_its_states_and_each_is_announced(bench: Bench) -> None:
+def test_a_job_goes_through_all_its_states_and_its_claim_and_its_end_are_announced(bench: Bench) -> None:
     bench.submit(1)
     assert bench.worker().run() == 1
     job = bench.job(1)
@@ -29,11 +34,11 @@ def test_a_job_goes_through_all_its_states_and_each_is_announced(bench: Bench) -
     ]
     assert (job.media, job.command, job.log, job.lease) == (Media(seconds=1.0), "cp", "copied", None)
     assert (bench.folder / "1.mp4").read_text() == "film 1"
-    assert [message.body for message in bench.changes.receive(10, 1)] == [job.id] * 4
+    assert [message.body for message in bench.changes.receive(10, 1)] == [job.id] * 2
     assert bench.new_jobs.depth().total == 0
 
 
-def test_one_beat_extends_lease_and_visibility_and_stores_the_progress(
+def test_beats_renew_the_lease_with_the_progress_and_the_node_says_what_it_does(
     bench: Bench, running: Callable[..., object]
 ) -> None:
     bench.nommer.gate = threading.Event()
@@ -45,9 +50,41 @@ def test_one_beat_extends_lease_and_visibility_and_stores_the_progress(
     eventually(
         lambda: bench.job(1).lease == make_lease("lease0", until=renewed_until, seconds=SETTINGS.lease), every=0.01
     )
-    bench.clock.advance(60)
-    assert bench.new_jobs.receive(1, 1) == []
     assert bench.ledger.overview().heartbeats["node-1"].jobs == (job_id(1),)
+
+
+def test_a_beat_is_one_write_of_the_lease_or_of_the_visibility_as_long_as_both_have_time(bench: Bench) -> None:
+    # given: an attempt that begins now, with a lease of 2 s
+    queue = bench.new_jobs = CountingQueue(bench.clock)
+    bench.submit(1)
+    (message,) = bench.new_jobs.receive(1, 2)
+    lease = make_lease("lease0", until=bench.clock() + micros(2), seconds=2)
+    job = bench.store.transition(
+        job_id(1), lambda job: claimed(job, lease=lease, now=bench.clock(), limits=SETTINGS.limits)
+    )
+    attempt = Attempt(
+        job,
+        message,
+        ports=bench.ports(),
+        settings=structs.replace(SETTINGS, lease=2),
+        folder=bench.folder,
+        notice=Notice(),
+    )
+    began = time.monotonic()
+
+    def beat_at(seconds: float) -> tuple[int, int]:
+        """Let it beat so long after its beginning; return how often lease and visibility were written by that."""
+        time.sleep(max(began + seconds - time.monotonic(), 0))
+        version, hidden = bench.job(1).version, queue.extended
+        attempt.beat()
+        return bench.job(1).version - version, queue.extended - hidden
+
+    # then
+    assert beat_at(0.5) == (1, 0)
+    assert beat_at(0.9) == (1, 0)
+    assert beat_at(1.1) == (0, 1), "half of the message's time is over, and the lease was just renewed"
+    assert beat_at(1.8) == (1, 0)
+    assert beat_at(2.9) == (1, 1), "both are late"
 
 
 def test_a_node_that_cannot_work_hands_the_job_back_and_says_why(bench: Bench) -> None:
