@@ -32,7 +32,7 @@ def run_demo(ctx: typer.Context, *, json: bool) -> None:
     clips.mkdir()
     outputs.mkdir()
     narrate(f"everything is in {scratch}, which stays: remove it when you have seen enough")
-    farm = Farm(load(Invocation(config=Path(os.devnull), state_dir=str(scratch / "state"))))
+    farm = Farm(load(Invocation(config=Path(os.devnull), backend="local", state_dir=str(scratch / "state"))))
     ctx.call_on_close(farm.close)
     farm.worker_flags = ("--heartbeat", "0.5", "--idle-exit", "2")
     clip_commands = _make_clips(farm, clips)

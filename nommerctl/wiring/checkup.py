@@ -7,13 +7,17 @@ from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.checkup import Checkup, Finding
 from nommerctl.domain.config import Backend
 from nommerctl.passes.doctor import Check, Look, doctor
+from nommerctl.wiring.aws_checks import aws_checks
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.ffmpeg_checks import ffmpeg_checks
 from nommerctl.wiring.limits import Limits
 from nommerctl.wiring.local_checks import local_checks
 from nommerctl.wiring.machine_checks import machine_checks
 
-OF_BACKEND: dict[Backend, Callable[[Farm, Callable[[], None]], list[Check]]] = {Backend.LOCAL: local_checks}
+OF_BACKEND: dict[Backend, Callable[[Farm, Callable[[], None]], list[Check]]] = {
+    Backend.LOCAL: local_checks,
+    Backend.AWS: aws_checks,
+}
 """What there is to look at where the jobs are kept."""
 
 
@@ -23,7 +27,7 @@ def examine(farm: Farm, *, attended: bool) -> Checkup:
     with limits.in_force():
         checks = [
             *machine_checks(farm, attended=attended),
-            *ffmpeg_checks(farm, limits.heed),
+            *(ffmpeg_checks(farm, limits.heed) if farm.is_local else []),
             *OF_BACKEND[farm.settings.farm.backend](farm, limits.heed),  # last: a large store takes long
         ]
         ours = [Check(check.name, partial(_in_our_words, check.look)) for check in checks]

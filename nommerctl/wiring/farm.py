@@ -6,13 +6,14 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct
 
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
+from nommerctl.domain.config import Backend as BackendName
 from nommerctl.domain.schedule import overdue, overdue_sentence
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.settings.load import Loaded, load_settings
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from nommerctl.domain.options import Preset
     from nommerctl.passes.means import FarmReads, FarmWrites
     from nommerctl.ports import Archive, Storage
-    from nommerctl.wiring.local import LocalBackend
+    from nommerctl.wiring.aws import AwsBackend
+    from nommerctl.wiring.backend import Backend
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
@@ -55,6 +57,11 @@ class Farm:
         self.worker_flags: tuple[str, ...] = ()
         """What the workers that this process launches are told besides."""
         self.records = PassRecords(self.locks)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nodes are processes of this machine, and see the files that are here."""
+        return self.settings.farm.backend is BackendName.LOCAL
 
     @property
     def locks(self) -> Path:
@@ -130,22 +137,44 @@ class Farm:
         self._heed()
 
     @functools.cached_property
-    def _backend(self) -> "LocalBackend":
-        from nommerctl.wiring.local import LocalBackend
+    def _backend(self) -> "Backend":
+        match self.settings.farm.backend:
+            case BackendName.LOCAL:
+                from nommerctl.wiring.aws import AwsBackend
+    from nommerctl.wiring.backend import Backend
 
-        return LocalBackend(
-            file=self.store_file,
+                return LocalBackend(
+                    file=self.store_file,
+                    cached=self.cached_jobs,
+                    cache_folder=self.cache_folder,
+                    workers=self.workers,
+                    logs=self.logs,
+                    worker=self._worker_command(),
+                    clock=self.clock,
+                    keep_on=self._keep_on,
+                )
+            case BackendName.AWS:
+                return self.aws
+            case unknown:
+                assert_never(unknown)
+
+    @functools.cached_property
+    def aws(self) -> "AwsBackend":
+        """What a farm on AWS stands on."""
+        from nommerctl.wiring.aws import AwsBackend
+
+        return AwsBackend(
+            self.settings.farm.name,
+            self.settings.aws,
+            folder=self.state_dir / "aws",
             cached=self.cached_jobs,
-            cache_folder=self.cache_folder,
-            workers=self.workers,
-            logs=self.logs,
-            worker=self._worker_command(),
             clock=self.clock,
             keep_on=self._keep_on,
+            environment=process.environment(),
         )
 
     @property
-    def backend(self) -> "LocalBackend":
+    def backend(self) -> "Backend":
         """Job store, ledger, queues and nodes, to act upon."""
         self.prepare()
         return self._backend
@@ -200,10 +229,17 @@ class Farm:
         """Sources and destinations."""
         from nommerctl.adapters.http_source import HttpSource
         from nommerctl.adapters.local.files import FileStorage
-        from nommerctl.adapters.storage import SchemeStorage
+        from nommerctl.adapters.storage import SchemeStorage, Sources
 
-        files, http = FileStorage(), HttpSource(self.settings.storage)
-        return SchemeStorage(sources={"file": files, "http": http, "https": http}, destinations={"file": files})
+        http = HttpSource(self.settings.storage)
+        sources: dict[str, Sources] = {"http": http, "https": http}
+        if self.is_local:
+            files = FileStorage()
+            return SchemeStorage(sources={"file": files, **sources}, destinations={"file": files})
+        from nommerctl.adapters.aws.s3 import S3Storage
+
+        s3 = S3Storage(self.aws.clients, self.state_dir / "outputs")
+        return SchemeStorage(sources={"s3": s3, **sources}, destinations={"s3": s3})
 
     def preset(self, name: str) -> "Preset":
         """Return a preset; UsageError if there is none of this name."""

@@ -115,6 +115,11 @@ class LocalBackend:
         """What makes one step of writes to all of these: they are one database."""
         return self._database.together
 
+    @property
+    def together_at_work(self) -> Together:
+        """The same for a worker: a message is as sure to be written as what it tells of."""
+        return self.together
+
     def fleet(self, environment: Mapping[str, str]) -> Fleet:
         """Return the nodes, to be launched with this environment, and ended."""
         return LocalFleet(self._workers, self._logs, worker=self._worker, environment=environment, clock=self._clock)

@@ -100,7 +100,9 @@ def _store(farm: Farm, asked: Sequence[EncodingJob], cache: JobCache | None) -> 
 
 
 def _check_ffmpeg(farm: Farm, request: Request) -> None:
-    """UsageError if no ffmpeg here can do it: the workers of this farm are on this machine."""
+    """UsageError if no ffmpeg here can do it, where the workers of the farm are on this machine."""
+    if not farm.is_local:
+        return
     try:
         find_ffmpeg(farm.settings.ffmpeg.path, encoders(request.options), process.search_path())
     except EncodingError as error:

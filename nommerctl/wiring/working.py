@@ -87,7 +87,7 @@ def worker_ports(farm: Farm, node: str) -> WorkerPorts:
     return WorkerPorts(
         store=backend.store,
         ledger=backend.ledger,
-        together=backend.together,
+        together=backend.together_at_work,
         new_jobs=backend.new_jobs,
         changes=backend.changes,
         storage=farm.storage,
