@@ -1,4 +1,4 @@
-"""What a user gives as a source or a destination, and what is stored of it: an absolute path, or an HTTP URL.
+"""What a user gives as a source or a destination, and what is stored of it: an absolute path, an HTTP or an S3 URL.
 
 A path is anything that does not begin like a URI, so it may hold colons, percent signs, `#` and `?`. A text begins
 like a URI if it begins with `word://`, or with one of the words of _SCHEMES and a colon. `a:b.mov` is a path;
@@ -10,13 +10,17 @@ import re
 from urllib.parse import unquote, unquote_to_bytes
 
 from nommerctl.domain.credentials import has_credentials
+from nommerctl.domain.s3_uris import S3, normalised_s3, s3_place
 from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
 
 FILE = "file"
 HTTP_SCHEMES = frozenset({"http", "https"})
 
-_SCHEMES = HTTP_SCHEMES | {FILE, "s3", "ftp", "sftp", "concat", "crypto", "data", "fd", "lavfi", "pipe", "subfile"}
+LOCAL_SCHEMES = HTTP_SCHEMES | {FILE}
+"""What a farm on one machine takes."""
+
+_SCHEMES = LOCAL_SCHEMES | {S3, "ftp", "sftp", "concat", "crypto", "data", "fd", "lavfi", "pipe", "subfile"}
 """Schemes taken for such without `//` too: ours, and those that people know from ffmpeg and from S3."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -39,27 +43,45 @@ def _scheme(text: str) -> str | None:
     return scheme if scheme in _SCHEMES or text.startswith("//", match.end()) else None
 
 
-def normalised(text: str, cwd: str) -> str:
-    """Return a source or destination as it is stored: an absolute path, or an HTTP URL as it was given.
+def normalised(text: str, cwd: str, schemes: frozenset[str] = LOCAL_SCHEMES) -> str:
+    """Return a source or destination as it is stored: an absolute path, an S3 URI, or an HTTP URL as it was given.
 
-    `cwd` is the working folder without symbolic links, as getcwd(3) gives it. A slash at the end stays: it says that
-    a folder is meant. So does `..` after a name, because only the file system knows where it leads when that name is
-    a symbolic link; what `..` takes away from `cwd` is taken away here. UsageError for what can be neither.
+    `cwd` is the working folder without symbolic links, as getcwd(3) gives it; `schemes` are those that the backend
+    takes. A slash at the end stays: it says that a folder is meant, and a bucket alone gets one. So does `..` after a
+    name, because only the file system knows where it leads when that name is a symbolic link; what `..` takes away
+    from `cwd` is taken away here. UsageError for what can be none of these.
     """
     _check_storable(text)
     scheme = _scheme(text)
     if scheme is None:
         return _absolute(text, cwd)
-    if has_credentials(text):
-        msg = f"a {scheme}: URI with a user name or password in it is refused: it would be stored and shown"
-        raise UsageError(msg)
-    if scheme == FILE:
-        return _absolute(_file_uri_path(text), cwd)
-    if scheme in HTTP_SCHEMES:
-        check_http_url(text)
-        return text
+    _check_no_credentials(text, scheme, schemes)
+    if scheme in schemes:
+        return _normalised_uri(text, scheme, cwd)
     hint = "" if text.startswith("//", len(scheme) + 1) else f"; a file of that name is './{shown(text)}'"
-    msg = f"'{scheme}:' is not supported by this backend: give a path or a file:, http: or https: URI{hint}"
+    *others, last = (f"{each}:" for each in sorted(schemes))
+    msg = f"'{scheme}:' is not supported by this backend: give a path or a {', '.join(others)} or {last} URI{hint}"
+    raise UsageError(msg)
+
+
+def _normalised_uri(uri: str, scheme: str, cwd: str) -> str:
+    if scheme == FILE:
+        return _absolute(_file_uri_path(uri), cwd)
+    if scheme == S3:
+        return normalised_s3(uri)
+    check_http_url(uri)
+    return uri
+
+
+def _check_no_credentials(uri: str, scheme: str, schemes: frozenset[str]) -> None:
+    if not has_credentials(uri):
+        return
+    msg = f"a {scheme}: URI with a user name or password in it is refused: it would be stored and shown"
+    if scheme == S3 and S3 in schemes:
+        msg = (
+            "an s3: URI with a user name or password in it is refused, keys of AWS too: it would be stored and shown; "
+            "allow the bucket to the role of the nodes, and to your profile, instead"
+        )
     raise UsageError(msg)
 
 
@@ -93,7 +115,7 @@ def check_http_url(url: str) -> None:
 
 def name_in(uri: str) -> str:
     """Return what a path or a URI calls the file itself: what follows the last slash, without a query."""
-    path = uri if scheme_of(uri) == FILE else re.split(r"[?#]", uri, maxsplit=1)[0]
+    path = re.split(r"[?#]", uri, maxsplit=1)[0] if scheme_of(uri) in HTTP_SCHEMES else uri
     return path.rpartition("/")[2]
 
 
@@ -101,16 +123,22 @@ def file_name_stem(source: str) -> str:
     """Return the name of a stored source without its extension, to build the name of its output from.
 
     For a URL it is the last part of its path, decoded, with `_` for what a file name had better not hold, and
-    `source` if there is none.
+    `source` if there is none; for an S3 URI the same, but that nothing in it is encoded.
     """
-    if scheme_of(source) == FILE:
+    scheme = scheme_of(source)
+    if scheme == FILE:
         name = source.rstrip("/").rpartition("/")[2]
+    elif scheme == S3:
+        name = _printable(s3_place(source).key.rstrip("/").rpartition("/")[2])
     else:
         path = re.split(r"[?#]", source.partition("://")[2], maxsplit=1)[0].partition("/")[2]
-        last = unquote(path.rstrip("/").rpartition("/")[2])
-        name = "".join(each if each.isprintable() and each not in "/\ufffd" else "_" for each in last)
+        name = _printable(unquote(path.rstrip("/").rpartition("/")[2]))
     stem, _ = posixpath.splitext(name)
     return stem if stem not in {"", ".", ".."} else "source"
+
+
+def _printable(name: str) -> str:
+    return "".join(each if each.isprintable() and each not in "/\ufffd" else "_" for each in name)
 
 
 def _check_storable(text: str) -> None:

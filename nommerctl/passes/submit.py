@@ -10,7 +10,7 @@ from nommerctl.domain.moves import submitted
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.text import shown, storable
 from nommerctl.domain.times import Instant, micros
-from nommerctl.domain.uris import check_notify_url, file_name_stem, normalised
+from nommerctl.domain.uris import LOCAL_SCHEMES, check_notify_url, file_name_stem, normalised
 from nommerctl.errors import UsageError
 from nommerctl.ports import JobStore, Queue, SourceLook, Storage, Together
 
@@ -22,7 +22,10 @@ SECOND_LOOK = 0.5
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What somebody asks for. `dest` is a file, or a folder if it ends with a slash or is one (`dest_is_folder`)."""
+    """What somebody asks for. `dest` is a file, or a folder if it ends with a slash or is one (`dest_is_folder`).
+
+    `schemes` are those of the sources and destinations that the backend takes.
+    """
 
     sources: tuple[str, ...]
     dest: str
@@ -35,6 +38,7 @@ class Request(Struct, frozen=True, kw_only=True):
     preset: str | None = None
     client_id: str | None = None
     notify_url: str | None = None
+    schemes: frozenset[str] = LOCAL_SCHEMES
 
 
 def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> tuple[EncodingJob, ...]:
@@ -65,10 +69,11 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
 
 
 def _job(request: Request, source: str, *, now: Instant, new_id: Callable[[], str]) -> EncodingJob:
-    source = normalised(source, request.cwd)
-    dest = normalised(request.dest, request.cwd)
+    source = normalised(source, request.cwd, request.schemes)
+    dest = normalised(request.dest, request.cwd, request.schemes)
     if request.dest_is_folder:
-        dest = normalised(f"{dest.rstrip('/')}/{file_name_stem(source)}{request.suffix}", request.cwd)
+        folder = dest if dest.endswith("/") else f"{dest}/"
+        dest = normalised(f"{folder}{file_name_stem(source)}{request.suffix}", request.cwd, request.schemes)
     job = EncodingJob(
         id=new_id() if request.client_id is None else client_job_id(request.farm, request.client_id),
         source=source,

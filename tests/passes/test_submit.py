@@ -48,6 +48,19 @@ def test_each_source_is_named_into_the_folder() -> None:
     assert jobs[0].queued_at == START
 
 
+def test_objects_of_s3_are_sources_and_destinations_where_the_backend_takes_them() -> None:
+    s3 = frozenset({"file", "s3"})
+    jobs = plan(request("s3://films/a?b.mov", "c.mov", dest="s3://web", schemes=s3))
+    assert [(job.source, job.dest) for job in jobs] == [
+        ("s3://films/a?b.mov", "s3://web/a?b-web.mp4"),
+        ("/home/me/c.mov", "s3://web/c-web.mp4"),
+    ]
+    (job,) = plan(request("s3://films/a.mov", dest="s3://web//x//", schemes=s3))
+    assert job.dest == "s3://web//x//a-web.mp4"
+    with pytest.raises(UsageError, match="^'s3:' is not supported by this backend"):
+        plan(request("s3://films/a.mov"))
+
+
 def test_one_source_goes_to_one_file() -> None:
     (job,) = plan(request("a.mov", dest="b.mp4", dest_is_folder=False))
     assert job.dest == "/home/me/b.mp4"

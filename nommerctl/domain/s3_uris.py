@@ -1,0 +1,52 @@
+"""URIs of S3: `s3://bucket/key`. A key is no URL: `?`, `#`, `%` and blanks in it stand for themselves."""
+
+import re
+from typing import NamedTuple
+
+from nommerctl.domain.text import shown
+from nommerctl.errors import UsageError
+
+S3 = "s3"
+
+MOST_KEY_BYTES = 1024
+"""Of UTF-8: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+_BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
+_IP_ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class S3Place(NamedTuple):
+    """What a URI names. A key that is empty or ends with a slash is a folder."""
+
+    bucket: str
+    key: str
+
+
+def s3_place(uri: str) -> S3Place:
+    """Return the bucket and the key of a URI that has been normalised."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return S3Place(bucket, key)
+
+
+def normalised_s3(uri: str) -> str:
+    """Return an S3 URI as it is stored, a bucket alone as its root folder; UsageError for what S3 cannot have."""
+    rest = uri[len("s3:") :]
+    place = s3_place(f"s3:{rest}")
+    if not rest.startswith("//") or not place.bucket:
+        msg = f"'{shown(uri)}' names no bucket: an S3 URI looks like s3://bucket/folder/name"
+        raise UsageError(msg)
+    if not _BUCKET.fullmatch(place.bucket) or _IP_ADDRESS.fullmatch(place.bucket):
+        rule = "3 to 63 lower-case letters, digits, dots and hyphens"
+        msg = f"'{shown(place.bucket)}' is not the name of a bucket, which is {rule}"
+        raise UsageError(msg)
+    if _CONTROLS.search(place.key):
+        msg = f"'{shown(uri)}' has a control character in its key: rename the object"
+        raise UsageError(msg)
+    length = len(place.key.encode())
+    if length > MOST_KEY_BYTES:
+        msg = f"'{shown(uri)}' is too long for S3: its key has {length} bytes, the limit is {MOST_KEY_BYTES}"
+        raise UsageError(msg)
+    return f"s3://{place.bucket}/{place.key}"
