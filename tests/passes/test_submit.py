@@ -57,7 +57,7 @@ def test_objects_of_s3_are_sources_and_destinations_where_the_backend_takes_them
     ]
     (job,) = plan(request("s3://films/a.mov", dest="s3://web//x//", schemes=s3))
     assert job.dest == "s3://web//x//a-web.mp4"
-    with pytest.raises(UsageError, match="^'s3:' is not supported by this backend"):
+    with pytest.raises(UsageError, match=r"^'s3:' is not supported by this backend"):
         plan(request("s3://films/a.mov"))
 
 

@@ -50,7 +50,11 @@ def download(
 
     What `keep_on` raises ends the transfer and comes out, once the requests on their way have ended.
     """
-    config = TransferConfig(multipart_threshold=RANGE, multipart_chunksize=RANGE, max_request_concurrency=PARALLEL)
+    config = TransferConfig(
+        multipart_threshold=1,  # ranges alone are asked for by the ETag
+        multipart_chunksize=RANGE,
+        max_request_concurrency=PARALLEL,
+    )
     bucket, key = errand.place
     over = threading.Event()
     try:

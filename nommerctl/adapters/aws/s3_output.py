@@ -17,7 +17,8 @@ from nommerctl.adapters.aws.s3_content_types import content_type
 from nommerctl.adapters.aws.s3_errands import Errand
 from nommerctl.adapters.aws.s3_turns import MOST_PARTS, Turn, end_upload
 from nommerctl.adapters.os_errors import reason
-from nommerctl.errors import NommerctlError
+from nommerctl.domain.text import shown
+from nommerctl.errors import NommerctlError, TransferError
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -86,8 +87,8 @@ class S3Output:
             why = "what was to be put there has been removed"
             raise self._errand.failure(why) from error
         if size == 0:
-            why = "what was to be put there is empty"
-            raise self._errand.failure(why)
+            msg = f"'{shown(self._errand.uri)}' is not replaced: what was to be put there is empty"
+            raise TransferError(msg)
         return size
 
     def _begin(self) -> None:

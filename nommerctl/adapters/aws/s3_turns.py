@@ -40,14 +40,25 @@ class Turn(NamedTuple):
 
     @property
     def _mark(self) -> int:
-        """The number of the part that marks this job's uploads; of a thousand pairs of jobs, one has the same."""
+        """The number of the part that marks this job's uploads.
+
+        Of a thousand pairs of jobs, one has the same. If such two write to one place at one time, one of them may end
+        the other's upload, which then fails.
+        """
         return MOST_PARTS + 1 + zlib.crc32(self.job.encode()) % _MARKS
 
     def mark(self, s3: "S3Client", errand: Errand, upload_id: str) -> None:
         """Mark an upload as this turn's."""
         bucket, key = errand.place
         with errand.asking("s3:PutObject"):
-            s3.upload_part(Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=self._mark, Body=bytes(self.number))
+            s3.upload_part(
+                Bucket=bucket,
+                Key=key,
+                UploadId=upload_id,
+                PartNumber=self._mark,
+                Body=bytes(self.number),
+                ChecksumAlgorithm="CRC32",
+            )
 
     def end_earlier(self, s3: "S3Client", errand: Errand) -> None:
         """End the unfinished uploads of the job's earlier turns to this very key."""
