@@ -126,7 +126,13 @@ class QueueReads(Protocol):
         """Return how many messages it holds. A store of truth may be exact, a service approximate."""
 
     def dead(self) -> list[Message]:
-        """Return the messages that were received too often (their receipts stay good for `revive`)."""
+        """Return the messages that were received too often (their receipts stay good for `revive`).
+
+        Looking at them may count as receiving them once more.
+        """
+
+    def dead_count(self) -> int:
+        """Return how many there are, without looking at them; as exact as `depth`."""
 
 
 class Queue(QueueReads, Protocol):

@@ -12,5 +12,5 @@ def status(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> Far
     return FarmStatus(
         view=look(reads, cache_settings, now),
         changes=reads.changes.depth().total,
-        dead=len(reads.new_jobs.dead()),
+        dead=reads.new_jobs.dead_count(),
     )

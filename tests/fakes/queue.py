@@ -42,6 +42,9 @@ class FakeQueue:
         with self._lock:
             return [_as_message(letter) for letter in self._letters if letter.dead]
 
+    def dead_count(self) -> int:
+        return len(self.dead())
+
     def send(self, bodies: Sequence[str]) -> None:
         with self._lock:
             self._letters += [_Letter(body, self._clock()) for body in bodies]

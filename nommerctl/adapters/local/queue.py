@@ -40,6 +40,11 @@ class SqliteQueueReads:
         letters = rows(self._reading, f"{_SELECT}, receipt {_IN_QUEUE} AND dead = 1 {_BY_TURN}", (self._name,))
         return [Message(body=_text(body), receipt=receipt, receives=receives) for _, body, receives, receipt in letters]
 
+    def dead_count(self) -> int:
+        """Count the dead letters, without their texts."""
+        ((count,),) = rows(self._reading, f"SELECT count(*) {_IN_QUEUE} AND dead = 1", (self._name,))
+        return int(count)
+
 
 class SqliteQueue(SqliteQueueReads):
     """A ports.Queue. Messages come in the order in which they became visible; instants are those of `clock`."""
