@@ -1,15 +1,18 @@
 """Every adapter of a port, the fake one too, goes through the same suite; each fixture here is the list of them."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from nommerctl import ports
 from nommerctl.adapters.local.database import Database
 from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.adapters.local.queue import SqliteQueue
+from tests.adapters.aws.sqs_farm import SqsFarm, sqs_farm
 from tests.fakes.clock import FakeClock
 from tests.fakes.job_store import FakeJobStore
 from tests.fakes.ledger import FakeLedger
@@ -47,8 +50,47 @@ def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> ports.Ledger:
     return SqliteLedger(request.getfixturevalue("database"), clock)
 
 
+class Pace(Struct, frozen=True):
+    """For how long a test hides a message when it wants to see it come back, and how that time is let pass."""
+
+    visibility: float
+    let_pass: Callable[[], object]
+
+
+@pytest.fixture(params=[*ADAPTERS, "sqs"])
+def kind_of_queue(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def queue(kind_of_queue: str, request: pytest.FixtureRequest, clock: FakeClock) -> ports.Queue:
+    if kind_of_queue == "sqs":
+        sqs: SqsFarm = request.getfixturevalue("sqs")
+        return sqs.queue
+    return queue_of_ours(kind_of_queue, request, clock)
+
+
+@pytest.fixture
+def pace(kind_of_queue: str, clock: FakeClock) -> Pace:
+    if kind_of_queue == "sqs":
+        return Pace(1, lambda: time.sleep(1.05))  # SQS's clock is its own, and has whole seconds
+    return Pace(90, lambda: clock.advance(90))
+
+
 @pytest.fixture(params=ADAPTERS)
-def queue(request: pytest.FixtureRequest, clock: FakeClock) -> ports.Queue:
-    if request.param == "fake":
+def own_queue(request: pytest.FixtureRequest, clock: FakeClock) -> ports.Queue:
+    """A queue that goes by our clock, to the microsecond, and counts receives alone: SQS does neither."""
+    return queue_of_ours(request.param, request, clock)
+
+
+def queue_of_ours(kind: str, request: pytest.FixtureRequest, clock: FakeClock) -> ports.Queue:
+    if kind == "fake":
         return FakeQueue(clock, MAX_RECEIVES)
     return SqliteQueue(request.getfixturevalue("database"), "new-jobs", clock, MAX_RECEIVES)
+
+
+@pytest.fixture
+def sqs(ministack_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsFarm]:
+    with sqs_farm(ministack_url, tmp_path, monkeypatch, max_receives=MAX_RECEIVES) as farm:
+        yield farm
