@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
@@ -25,6 +25,9 @@ from tests.aws_servers import CREDENTIALS
 
 Fault: TypeAlias = Callable[[AWSPreparedRequest], AWSResponse | None]
 """What happens to a request instead of being sent; None lets it through."""
+
+
+Answer: TypeAlias = Callable[[AWSPreparedRequest], AWSResponse]
 
 
 class Wire:
@@ -47,10 +50,6 @@ class Wire:
     def always_meets(self, operation: str, fault: Fault) -> None:
         self._always[operation] = fault
 
-    def mend(self) -> None:
-        self._next.clear()
-        self._always.clear()
-
     def _wait_for_nothing(self, params: dict[str, Any], **_: object) -> None:
         """Have no test wait for messages that do not come: the server knows at once that there are none."""
         self.waits.append(params["WaitTimeSeconds"])
@@ -66,7 +65,7 @@ class Wire:
         return fault(request) if fault else None
 
 
-def answer(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> Fault:
+def answered(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
     """Answer this instead of asking the server."""
 
     class Raw(BytesIO):
@@ -82,10 +81,10 @@ def answer(status: int, document: dict[str, Any], headers: dict[str, str] | None
 
 def refusal(code: str, message: str = "", *, status: int = 400) -> Fault:
     """Answer as SQS does when it refuses a request."""
-    return answer(status, {"__type": f"com.amazonaws.sqs#{code}", "message": message})
+    return answered(status, {"__type": f"com.amazonaws.sqs#{code}", "message": message})
 
 
-MISSING = answer(
+MISSING = answered(
     400,
     {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "The specified queue does not exist."},
     {"x-amzn-query-error": "AWS.SimpleQueueService.NonExistentQueue;Sender"},
@@ -99,7 +98,7 @@ def entries_failed(*codes: str | None, sender_fault: bool = False, message: str 
         for place, code in enumerate(codes)
         if code
     ]
-    return answer(200, {"Successful": [], "Failed": failed})
+    return answered(200, {"Successful": [], "Failed": failed})
 
 
 def reset(request: AWSPreparedRequest) -> AWSResponse:
@@ -116,6 +115,24 @@ def reply_lost(request: AWSPreparedRequest) -> AWSResponse:
     """Have the request done, and lose the reply."""
     URLLib3Session().send(request)
     raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def done_but_for(*places: int) -> Fault:
+    """Have a batch done but for the entries at these places, at which SQS fails by its own fault."""
+
+    def fault(request: AWSPreparedRequest) -> AWSResponse:
+        document = _document(request)
+        entries = document["Entries"]
+        document["Entries"] = [entry for place, entry in enumerate(entries) if place not in places]
+        body = json.dumps(document).encode()
+        headers = HeadersDict({**dict(request.headers.items()), "Content-Length": str(len(body))})
+        rest = AWSPreparedRequest(request.method, request.url, headers, body, stream_output=False)  # type: ignore[arg-type]
+        sent = URLLib3Session().send(rest)
+        done = json.loads(sent.content)
+        failed = [{"Id": entries[place]["Id"], "Code": "InternalError", "SenderFault": False} for place in places]
+        return answered(200, done | {"Failed": done.get("Failed", []) + failed})(request)
+
+    return fault
 
 
 def _document(request: AWSPreparedRequest) -> dict[str, Any]:
