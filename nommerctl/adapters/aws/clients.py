@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
 
 from nommerctl.adapters.aws.errors import calling
+from nommerctl.adapters.aws.models import CutDownLoader
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -36,12 +38,23 @@ class Clients:
     """Makes each client when it is first asked for. All of them may be used by several threads at once.
 
     What `keep_on` raises comes out of any call, before each of its tries: so a time limit is heeded between two.
+    `models` is the folder for a copy of what is used of AWS's models (see models.py); it is made only if `makes_models`.
     """
 
-    def __init__(self, *, region: str = "", profile: str = "", keep_on: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        *,
+        region: str = "",
+        profile: str = "",
+        keep_on: Callable[[], None] = lambda: None,
+        models: Path | None = None,
+        makes_models: bool = False,
+    ) -> None:
         self._region = region or None
         self._profile = profile or None
         self._keep_on = keep_on
+        self._models = models
+        self._makes_models = makes_models
         self._session: botocore.session.Session | None = None
         self._made: dict[tuple[str, str | None], Any] = {}
         self._one_at_a_time = threading.Lock()
@@ -92,8 +105,7 @@ class Clients:
 
     def _make(self, service: str, region: str | None) -> Any:  # noqa: ANN401 - as above
         if self._session is None:
-            self._session = botocore.session.Session(profile=self._profile)
-            self._session.register("before-send", self._heeded)
+            self._session = self._begun()
         return self._session.create_client(
             service,
             region_name=region or self._region,
@@ -106,5 +118,17 @@ class Clients:
             ),
         )
 
+    def _begun(self) -> botocore.session.Session:
+        session = botocore.session.Session(profile=self._profile)
+        session.register("before-send", self._heeded)
+        if self._models is not None and not _has_own_models(session):
+            session.register_component("data_loader", CutDownLoader(self._models, may_write=self._makes_models))
+        return session
+
     def _heeded(self, **_: object) -> None:
         self._keep_on()
+
+
+def _has_own_models(session: botocore.session.Session) -> bool:
+    """Whether this user gave botocore models, which come before those that it brings."""
+    return session.get_config_variable("data_path") is not None or Path(CutDownLoader.CUSTOMER_DATA_PATH).exists()
