@@ -1,5 +1,6 @@
 """Clients of AWS services: credentials, region and endpoints from the usual chain, patience from the project."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ class Clients:
     """Makes each client when it is first asked for. All of them may be used by several threads at once.
 
     What `keep_on` raises comes out of any call, before each of its tries: so a time limit is heeded between two.
-    `models` is the folder for a copy of what is used of AWS's models (see models.py); it is made only if `makes_models`.
+    `models` is the folder for a copy of what is used of AWS's models (see models.py), which only `makes_models` makes.
     """
 
     def __init__(
@@ -131,4 +132,4 @@ class Clients:
 
 def _has_own_models(session: botocore.session.Session) -> bool:
     """Whether this user gave botocore models, which come before those that it brings."""
-    return session.get_config_variable("data_path") is not None or Path(CutDownLoader.CUSTOMER_DATA_PATH).exists()
+    return session.get_config_variable("data_path") is not None or os.path.lexists(CutDownLoader.CUSTOMER_DATA_PATH)

@@ -21,7 +21,7 @@ _UNFINISHED = "."
 
 
 def make_copy(copy: Path) -> None:
-    """Make the copy and remove all others beside it.
+    """Make the copy, and remove all that is beside it: others, and what was left unfinished.
 
     Several processes may do so at once: the first one's stays. OSError if it cannot be made.
     """
