@@ -13,6 +13,7 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.models import CutDownLoader, copy_folder
 from nommerctl.adapters.aws.operations import OPERATIONS
 from tests.adapters import processes
+from tests.mounts import mounted
 
 pytestmark = pytest.mark.usefixtures("aws_account")
 
@@ -143,6 +144,12 @@ def test_a_folder_that_cannot_be_is_no_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     assert not use_copy(tmp_path / name, makes=True)
     assert content(tmp_path) == {"file"}
+
+
+def test_a_full_disk_is_no_error(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", size="100k") as disk:
+        assert not use_copy(disk.path / "aws-models", makes=True)
+        assert content(disk.path) == {"aws-models"}
 
 
 # --- doubt -----------------------------------------------------------------------------------------------------------
