@@ -6,7 +6,6 @@ from functools import partial
 
 from nommerctl.adapters.cache_examination import CacheExamination
 from nommerctl.domain.checkup import Finding, Verdict
-from nommerctl.domain.fleet import Depth
 from nommerctl.domain.job import JobId
 from nommerctl.domain.soundness import QueueFacts, judge_cache, judge_queue
 from nommerctl.domain.text import counted
@@ -41,8 +40,7 @@ def _ledger(farm: Farm) -> Iterator[Finding]:
 def _queue(farm: Farm) -> Iterator[Finding]:
     reads = farm.look()
     reads.changes.depth()
-    depth: Depth = reads.new_jobs.depth()
-    yield judge_queue(QueueFacts(depth=depth, dead=reads.new_jobs.dead_count()))
+    yield judge_queue(QueueFacts(depth=reads.new_jobs.depth(), dead=reads.new_jobs.dead_count()))
 
 
 def _cache(farm: Farm, heed: Callable[[], None]) -> Iterator[Finding]:

@@ -14,7 +14,9 @@ from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.config import Backend as BackendName
+from nommerctl.domain.s3_uris import S3
 from nommerctl.domain.schedule import overdue, overdue_sentence
+from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
@@ -140,8 +142,7 @@ class Farm:
     def _backend(self) -> "Backend":
         match self.settings.farm.backend:
             case BackendName.LOCAL:
-                from nommerctl.wiring.aws import AwsBackend
-    from nommerctl.wiring.backend import Backend
+                from nommerctl.wiring.local import LocalBackend
 
                 return LocalBackend(
                     file=self.store_file,
@@ -240,6 +241,11 @@ class Farm:
 
         s3 = S3Storage(self.aws.clients, self.state_dir / "outputs")
         return SchemeStorage(sources={"s3": s3, **sources}, destinations={"s3": s3})
+
+    @property
+    def schemes(self) -> frozenset[str]:
+        """The schemes of sources and destinations that the storage takes; `file` is for plain paths."""
+        return LOCAL_SCHEMES if self.is_local else HTTP_SCHEMES | {S3}
 
     def preset(self, name: str) -> "Preset":
         """Return a preset; UsageError if there is none of this name."""

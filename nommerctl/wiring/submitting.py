@@ -15,7 +15,7 @@ from nommerctl.domain.options import encoders, parse_options
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, impossible, micros
-from nommerctl.domain.uris import FILE, LOCAL_SCHEMES, normalised, scheme_of
+from nommerctl.domain.uris import FILE, normalised, scheme_of
 from nommerctl.errors import (
     AlreadyRunningError,
     EncodingError,
@@ -134,7 +134,7 @@ def _refreshed(farm: Farm) -> Instant | None:
 def _request(farm: Farm, submission: Submission) -> Request:
     cwd = str(Path.cwd())
     options, suffix = _options_and_suffix(farm, submission)
-    schemes = LOCAL_SCHEMES  # whatever the backend's storage takes
+    schemes = farm.schemes
     dest = normalised(submission.dest, cwd, schemes)
     folder = dest.endswith("/") or (scheme_of(dest) == FILE and Path(dest).is_dir())
     if folder and suffix is None:
