@@ -39,6 +39,16 @@ def make_lease(
     until: Instant = START + 90_000_000,
     seconds: float = 0.0,
     last_call: Instant = 0,
+    since: Instant = 0,
+    usd_per_hour: float = 0.0,
 ) -> Lease:
     """A lease that lasts 90 seconds from START."""
-    return Lease(id=name, owner=owner, until=until, seconds=seconds, last_call=last_call)
+    return Lease(
+        id=name,
+        owner=owner,
+        until=until,
+        seconds=seconds,
+        last_call=last_call,
+        since=since,
+        usd_per_hour=usd_per_hour,
+    )

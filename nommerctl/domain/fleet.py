@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from nommerctl.domain.job import Price
 from nommerctl.domain.times import Instant, micros
 
 NodeId: TypeAlias = str
@@ -48,11 +49,12 @@ class Spawned(Struct, frozen=True):
     refused: tuple[Pool, ...] = ()
 
 
-class Heartbeat(Struct, frozen=True, kw_only=True):
+class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A node's row in the ledger, written by its worker in every beat and, as `marked`, by scale.
 
     `slots` is how many jobs it takes at once, `active` how many it has in hand. `marked` is when a pass first found it
-    silent; a later beat of the worker clears it.
+    silent; a later beat of the worker clears it. `usd_per_hour` is what the whole node costs, None if that is not
+    known. A node that is an EC2 instance says its `instance_type`, `zone` and `market` ("spot" or "on-demand") besides.
     """
 
     node: NodeId
@@ -64,6 +66,10 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     host: str = ""
     pid: int = 0
     marked: Instant | None = None
+    usd_per_hour: Price | None = None
+    instance_type: str = ""
+    zone: str = ""
+    market: str = ""
 
 
 class Launch(Struct, frozen=True, kw_only=True):

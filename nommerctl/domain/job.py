@@ -5,9 +5,9 @@ them in memory it would look at all of them again and again.
 """
 
 import re
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
 from nommerctl.domain.times import Instant, impossible, micros
@@ -15,8 +15,20 @@ from nommerctl.domain.times import Instant, impossible, micros
 JobId: TypeAlias = str
 """Fifty lower-case hexadecimal characters."""
 
+Price: TypeAlias = Annotated[float, Meta(ge=0, lt=1e6)]
+"""US dollars per hour."""
+
+Dollars: TypeAlias = Annotated[float, Meta(ge=0)]
+"""US dollars."""
+
 SHORT_ID = 12
 """Characters of an id that tell it from all others of a farm, in practice."""
+
+PATIENCE_WITH_SPOT = 2
+"""After so many interruptions a job is to run where nothing is taken back."""
+
+ON_DEMAND_WITHIN = 600.0
+"""Seconds that a job is left to a node which is not taken back: as long as one may take to boot (scale.boot_limit)."""
 
 _JOB_ID = re.compile(r"[0-9a-f]{50}")
 
@@ -25,7 +37,9 @@ class Lease(Struct, frozen=True, omit_defaults=True, gc=False):
     """A worker's right to a job: `id` is random, `owner` is a node's id, `until` an instant.
 
     `seconds` is how long it lasts from each renewal, 0 if that is not known. `last_call` is until when its holder may
-    still renew it after it has ended, before another worker takes the job over; 0 while nobody wants to.
+    still renew it after it has ended, before another worker takes the job over; 0 while nobody wants to. `since` is the
+    instant of the claim, 0 if that is not known, and `usd_per_hour` what the slot costs that the job takes up, 0 if
+    that is not known.
     """
 
     id: str
@@ -33,6 +47,8 @@ class Lease(Struct, frozen=True, omit_defaults=True, gc=False):
     until: Instant
     seconds: float = 0.0
     last_call: Instant = 0
+    since: Instant = 0
+    usd_per_hour: Price = 0.0
 
 
 class Progress(Struct, frozen=True, gc=False):
@@ -76,6 +92,7 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     `version` is raised by every write and is the condition of the next. `changed` is the instant of the last change
     of state; `told` is the `seq` of the last history entry that `notify_url` was told of. `options` holds the passes
     that ffmpeg makes, resolved from `preset` at submit, so that a changed preset does not change a job that waits.
+    `cost_usd` is what the attempts cost that have ended, in US dollars.
     """
 
     id: JobId
@@ -100,6 +117,7 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     log: str | None = None
     history: tuple[HistoryEntry, ...] = ()
     told: int = 0
+    cost_usd: Dollars = 0.0
     version: int = 0
 
     @property
@@ -149,3 +167,15 @@ def lease_live(job: EncodingJob, now: Instant) -> bool:
     if lease is None or lease.until <= now:
         return False
     return lease.seconds == 0 or not impossible(lease.until - micros(lease.seconds), now)
+
+
+def wants_on_demand(job: EncodingJob) -> bool:
+    """Whether a job was interrupted so often that it asks for a node that is not taken back."""
+    return not job.finished and job.interruptions >= PATIENCE_WITH_SPOT
+
+
+def waits_for_on_demand(job: EncodingJob, now: Instant) -> bool:
+    """Whether a spot node is to leave such a job to others: for a while only, since there may be no others."""
+    if not wants_on_demand(job) or impossible(job.last_sign, now):
+        return False
+    return job.last_sign + micros(ON_DEMAND_WITHIN) > now

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from nommerctl.domain.costs import job_cost
 from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress, lease_live
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
@@ -107,11 +108,16 @@ def _exhausted(job: EncodingJob, limits: AttemptLimits) -> bool:
     return job.state in IN_WORK and job.attempt - job.interruptions >= limits.max_attempts
 
 
+def _released(job: EncodingJob, now: Instant) -> EncodingJob:
+    """The job in nobody's hands any more, and what the attempt cost added to what it cost before."""
+    return structs.replace(job, lease=None, cost_usd=job_cost(job, now))
+
+
 def _given_up(job: EncodingJob, by: Mover, *, who: str, now: Instant) -> EncodingJob:
     failures = job.attempt - job.interruptions
     tried = counted(failures, "attempt")
     details = f"given up after {tried}: the worker of the last one ({job.node}) vanished in {job.state}"
-    return structs.replace(_changed(job, JobState.ERROR, by, who=who, now=now, details=details), lease=None)
+    return _released(_changed(job, JobState.ERROR, by, who=who, now=now, details=details), now)
 
 
 def claimed(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimits) -> EncodingJob:
@@ -126,7 +132,7 @@ def claimed(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimi
     if _exhausted(job, limits):
         return _given_up(job, Mover.CLAIM, who=lease.owner, now=now)
     begun = _changed(job, JobState.DOWNLOADING, Mover.CLAIM, who=lease.owner, now=now, details=None)
-    return structs.replace(begun, lease=lease, attempt=job.attempt + 1, progress=None)
+    return structs.replace(_released(begun, now), lease=lease, attempt=job.attempt + 1, progress=None)
 
 
 def taken(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimits, respite: float) -> EncodingJob:
@@ -179,8 +185,7 @@ def finished(
     lease = _held(job, lease_id)
     done = _changed(job, JobState.FINISHED, Mover.HOLDER, who=lease.owner, now=now, details=None)
     return structs.replace(
-        done,
-        lease=None,
+        _released(done, now),
         progress=Progress(fraction=1.0),
         media=media,
         command=command and storable(command),
@@ -195,7 +200,9 @@ def failed(
     lease = _held(job, lease_id)
     stopped = _changed(job, JobState.ERROR, Mover.HOLDER, who=lease.owner, now=now, details=details)
     return structs.replace(
-        stopped, lease=None, command=storable(command) if command else job.command, log=log and _tail(log, LOG_BYTES)
+        _released(stopped, now),
+        command=storable(command) if command else job.command,
+        log=log and _tail(log, LOG_BYTES),
     )
 
 
@@ -206,9 +213,9 @@ def handed_back(job: EncodingJob, *, lease_id: str, now: Instant, limits: Attemp
     if interruptions > limits.max_interruptions:
         details = f"given up after {counted(interruptions, 'interruption')}, the last one: {why}"
         stopped = _changed(job, JobState.ERROR, Mover.HOLDER, who=lease.owner, now=now, details=details)
-        return structs.replace(stopped, lease=None, interruptions=interruptions)
+        return structs.replace(_released(stopped, now), interruptions=interruptions)
     back = _changed(job, JobState.PENDING, Mover.HOLDER, who=lease.owner, now=now, details=why)
-    return structs.replace(back, lease=None, interruptions=interruptions, progress=None, queued_at=now)
+    return structs.replace(_released(back, now), interruptions=interruptions, progress=None, queued_at=now)
 
 
 def stale(job: EncodingJob, *, now: Instant, after: AbandonAfter) -> bool:
@@ -228,17 +235,17 @@ def abandoned(job: EncodingJob, *, now: Instant, after: AbandonAfter, limits: At
         return _given_up(job, Mover.ABANDON, who="abandon", now=now)
     details = f"no sign of life for {age(seconds_between(job.last_sign, now))} in {job.state}"
     gone = _changed(job, JobState.ABANDONED, Mover.ABANDON, who="abandon", now=now, details=details)
-    return structs.replace(gone, lease=None)
+    return _released(gone, now)
 
 
 def cancelled(job: EncodingJob, *, now: Instant, by: str) -> EncodingJob:
     """ABANDONED because somebody said so; a worker that has it in hand finds its lease gone."""
     gone = _changed(job, JobState.ABANDONED, Mover.CANCEL, who=by, now=now, details=f"cancelled by {by}")
-    return structs.replace(gone, lease=None)
+    return _released(gone, now)
 
 
 def retried(job: EncodingJob, *, now: Instant, by: str) -> EncodingJob:
-    """PENDING again from ERROR or ABANDONED, with all its attempts before it."""
+    """PENDING again from ERROR or ABANDONED, with all its attempts before it; what it has cost stays."""
     again = _changed(job, JobState.PENDING, Mover.RETRY, who=by, now=now, details=None)
     return structs.replace(
         again, lease=None, attempt=0, interruptions=0, progress=None, media=None, command=None, log=None, queued_at=now

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from nommerctl.domain import moves
+from nommerctl.domain.costs import job_cost
 from nommerctl.domain.job import EncodingJob, Lease, Media, Progress
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.moves import LEGAL_MOVES, Mover
 from nommerctl.domain.states import IN_WORK, JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import micros, seconds_between
 from nommerctl.errors import IllegalMoveError, LeaseLostError
 from tests.builders import make_job
 from tests.fakes.clock import FakeClock
@@ -22,6 +23,7 @@ from tests.fakes.clock import FakeClock
 LIMITS = AttemptLimits(max_attempts=2, max_interruptions=1)
 SILENCE = AbandonAfter(in_work=100, pending=300)
 LEASE_SECONDS = 90
+DOLLAR_A_SECOND = 3600.0
 
 NEVER_CHANGED = ("id", "source", "dest", "created", "options", "nommer", "preset", "notify_url", "client_id", "version")
 """Fields that no move may touch; `version` belongs to the store."""
@@ -60,7 +62,13 @@ class JobLife(RuleBasedStateMachine):
     @rule(target=lease_ids)
     def claim(self) -> str:
         self.leases_given += 1
-        lease = Lease(id=f"lease-{self.leases_given}", owner=f"node-{self.leases_given}", until=self.lease_end())
+        lease = Lease(
+            id=f"lease-{self.leases_given}",
+            owner=f"node-{self.leases_given}",
+            until=self.lease_end(),
+            since=self.clock(),
+            usd_per_hour=DOLLAR_A_SECOND,
+        )
         before = self.job
         if before.finished or (before.lease and before.lease.until > self.clock()):
             self.refused(lambda job: moves.claimed(job, lease=lease, now=self.clock(), limits=LIMITS))
@@ -165,6 +173,7 @@ class JobLife(RuleBasedStateMachine):
             return
         assert [getattr(after, name) for name in NEVER_CHANGED] == [getattr(before, name) for name in NEVER_CHANGED]
         assert after.told >= before.told
+        assert after.cost_usd >= before.cost_usd
         if after.history == before.history:
             assert (after.state, after.changed) == (before.state, before.changed)
         else:
@@ -187,6 +196,10 @@ class JobLife(RuleBasedStateMachine):
         job = self.job
         assert 0 <= job.attempt - job.interruptions <= LIMITS.max_attempts
         assert job.interruptions <= LIMITS.max_interruptions + (job.state is JobState.ERROR)
+
+    @invariant()
+    def it_costs_no_more_than_one_slot_since_it_was_submitted(self) -> None:
+        assert job_cost(self.job, self.clock()) <= seconds_between(self.job.created, self.clock())
 
     @invariant()
     def the_history_is_short_and_in_order(self) -> None:
