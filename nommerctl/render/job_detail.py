@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from nommerctl.domain.costs import job_cost, job_price
 from nommerctl.domain.job import EncodingJob, HistoryEntry, lease_live
 from nommerctl.domain.reasons import first_line, reason
 from nommerctl.domain.text import shown, shown_lines
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
+from nommerctl.render.dollars import dollars
 from nommerctl.render.job_record import whole_job_record
 from nommerctl.render.json_text import json_document
 from nommerctl.render.styled import HEADING, QUIET, STATE_STYLES, Line, Span, draw, pairs
@@ -40,6 +42,7 @@ def _fields(job: EncodingJob, now: Instant) -> list[tuple[str, Span]]:
         ("nommer", Span(shown(job.nommer))),
         ("node", Span(_node(job, now))),
         ("attempt", Span(_attempt(job))),
+        ("cost", Span(_cost(job, now))),
         ("output", Span(_output(job))),
         ("created", Span(_moment(job.created, now))),
         ("changed", Span(_moment(job.changed, now))),
@@ -79,6 +82,14 @@ def _attempt(job: EncodingJob) -> str:
         return ""
     times = "interruption" if job.interruptions == 1 else "interruptions"
     return f"{job.attempt} ({job.interruptions} {times})" if job.interruptions else str(job.attempt)
+
+
+def _cost(job: EncodingJob, now: Instant) -> str:
+    """`$0.0120 so far, at $0.0357/h`, or of a job that nobody has in hand `$0.0120`; nothing if no price is known."""
+    total, an_hour = job_cost(job, now), job_price(job, now)
+    if an_hour:
+        return f"{dollars(total)} so far, at {dollars(an_hour)}/h"
+    return dollars(total) if total else ""
 
 
 def _output(job: EncodingJob) -> str:

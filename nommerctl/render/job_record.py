@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from nommerctl.domain.costs import job_cost, job_price
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.reasons import reason
 from nommerctl.domain.times import Instant, rfc3339
@@ -22,12 +23,17 @@ KEYS = (
     "changed",
     "details",
     "reason",
+    "usd_per_hour",
+    "cost_usd",
 )
 """What `list` says of a job, in this order, in JSON and in TSV."""
 
 
 def job_record(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) -> dict[str, str | int | float | None]:
-    """Return what KEYS name: `progress` is a fraction of 1, `eta_s` seconds, both None while they are not known."""
+    """Return what KEYS name: `progress` is a fraction of 1, `eta_s` seconds, both None while they are not known.
+
+    `usd_per_hour` is what the job costs at the moment, `cost_usd` what it has cost so far; None if no price is known.
+    """
     return {
         "id": job.id,
         "state": job.state.value,
@@ -42,6 +48,8 @@ def job_record(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) 
         "changed": rfc3339(job.changed),
         "details": job.details,
         "reason": reason(job, now, as_of=as_of),
+        "usd_per_hour": job_price(job, now) or None,
+        "cost_usd": job_cost(job, now) or None,
     }
 
 

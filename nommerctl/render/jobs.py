@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from nommerctl.domain.costs import job_cost, job_price
 from nommerctl.domain.job import SHORT_ID, EncodingJob
 from nommerctl.domain.reasons import reason, waits_plainly
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
+from nommerctl.render.dollars import dollars
 from nommerctl.render.job_record import KEYS, job_record
 from nommerctl.render.json_text import json_document_of_many, json_text
 from nommerctl.render.shorten import shorten_middle, shorten_path
@@ -30,6 +32,7 @@ COLUMNS = (
     Column("PRESET", expendable=3, floor=10, shorten=shorten_middle),
     Column("NODE", expendable=4, floor=12, shorten=shorten_middle),
     Column("TRY", expendable=2, right=True),
+    Column("COST", expendable=2, right=True),
     Column("CHANGED", expendable=1, right=True),
 )
 
@@ -50,7 +53,8 @@ def jobs_table(
     """
     length = unambiguous_length(job.id for job in jobs)
     rows = [_row(job, length, now=now, as_of=as_of) for job in jobs]
-    foot = _counted(len(jobs), counts or Counter(job.state for job in jobs)) + _cache_age(as_of, now)
+    foot = _counted(len(jobs), counts or Counter(job.state for job in jobs))
+    foot += _price(jobs, now) + _cache_age(as_of, now)
     return table(COLUMNS, rows, foot, width=width, color=color)
 
 
@@ -99,6 +103,7 @@ def _row(job: EncodingJob, id_length: int, *, now: Instant, as_of: Instant | Non
     progress = None if job.finished else job.progress
     speed = progress.speed if progress else None
     left = progress.eta_s if progress else None
+    cost = job_cost(job, now)
     why = None if waits_plainly(job) else reason(job, now, as_of=as_of)
     style = "red" if job.state is JobState.ERROR else QUIET
     return Row(
@@ -114,6 +119,7 @@ def _row(job: EncodingJob, id_length: int, *, now: Instant, as_of: Instant | Non
             Span(shown(job.preset or "")),
             Span(shown(job.node or "")),
             Span(str(job.attempt) if job.attempt > 1 else ""),
+            Span(dollars(cost) if cost else ""),
             Span(age(seconds_between(job.changed, now)), QUIET),
         ),
         note=None if why is None else Span(shown(why), style),
@@ -139,6 +145,12 @@ def _counted(shown_jobs: int, counts: Mapping[JobState, int]) -> str:
     some = f"{shown_jobs} shown of " if shown_jobs < whole else ""
     more = " (--limit 0 shows all)" if shown_jobs < whole else ""
     return f"{some}{counted(whole, 'job')}: {parts}{more}"
+
+
+def _price(jobs: Iterable[EncodingJob], now: Instant) -> str:
+    """` · $0.07/h in work`; nothing if no price is known."""
+    an_hour = sum(job_price(job, now) for job in jobs)
+    return f" · {dollars(an_hour)}/h in work" if an_hour else ""
 
 
 def _cache_age(as_of: Instant | None, now: Instant) -> str:

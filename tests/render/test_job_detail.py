@@ -104,7 +104,19 @@ def test_json_holds_the_whole_record_after_the_keys_of_list() -> None:
     job = document["job"]
     assert list(job) == [
         *("id", "state", "source", "dest", "preset", "attempt", "progress", "eta_s", "node"),
-        *("created", "changed", "details", "reason", "nommer", "options", "notify_url", "told", "client_id"),
+        *(
+            "created",
+            "changed",
+            "details",
+            "reason",
+            "usd_per_hour",
+            "cost_usd",
+            "nommer",
+            "options",
+            "notify_url",
+            "told",
+            "client_id",
+        ),
         *("queued_at", "interruptions", "lease", "fps", "speed", "media", "command", "log", "history", "version"),
     ]
     assert job["lease"] == {"id": "lease-1", "owner": "i-0a1b2c3d4e5f67890", "until": "2026-01-01T10:01:00.000000Z"}

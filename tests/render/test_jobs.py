@@ -144,17 +144,18 @@ def test_wide_characters_do_not_push_the_columns_apart() -> None:
 
 def test_tsv_has_a_header_and_nothing_shortened() -> None:
     assert jobs_tsv([ENCODING, FAILED], now=NOW, as_of=NOW) == (
-        "id\tstate\tsource\tdest\tpreset\tattempt\tprogress\teta_s\tnode\tcreated\tchanged\tdetails\treason\n"
+        "id\tstate\tsource\tdest\tpreset\tattempt\tprogress\teta_s\tnode\tcreated\tchanged\tdetails\treason\t"
+        "usd_per_hour\tcost_usd\n"
         "39e602cbbd4300000000000000000000000000000000000000\tENCODING\t"
         "s3://studio-incoming/2024/holiday-in-lisbon-part-04.mov\ts3://studio-done/2024/holiday-in-lisbon-part-04.mp4\t"
         "web-720p\t2\t0.427\t193.0\ti-0a1b2c3d4e5f67890\t"
-        "2026-01-01T09:00:01.000000Z\t2026-01-01T09:45:00.000000Z\t\t\n"
+        "2026-01-01T09:00:01.000000Z\t2026-01-01T09:45:00.000000Z\t\t\t\t\n"
         "5b0824eddf6500000000000000000000000000000000000000\tERROR\t"
         "/srv/in/broken.avi\t/srv/out/broken.mp4\t"
         "web-720p\t1\t\t\tnode-7f3a01\t"
         "2026-01-01T07:46:40.000000Z\t2026-01-01T07:58:20.000000Z\t"
         "ffmpeg ended with 183: Invalid data found when processing input\\nmoov atom not found\t"
-        "ffmpeg ended with 183: Invalid data found when processing input\n"
+        "ffmpeg ended with 183: Invalid data found when processing input\t\t\n"
     )
 
 
@@ -183,6 +184,8 @@ def test_json_is_the_document_that_was_agreed_on() -> None:
                 "changed": "2026-01-01T09:45:00.000000Z",
                 "details": None,
                 "reason": None,
+                "usd_per_hour": None,
+                "cost_usd": None,
             }
         ],
     }

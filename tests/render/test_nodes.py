@@ -49,10 +49,11 @@ def test_no_nodes_say_so() -> None:
 
 def test_tsv_has_a_header_and_leaves_empty_what_is_not_known() -> None:
     assert nodes_tsv([BUSY_NODE, NEW_NODE], now=NOW, limits=LIMITS) == (
-        "id\tstate\talive\tslots\tactive\tlast_beat\tlaunched\tstarted\tmarked\thost\tpid\n"
+        "id\tstate\talive\tslots\tactive\tlast_beat\tlaunched\tstarted\tmarked\thost\tpid\t"
+        "instance_type\tzone\tmarket\tusd_per_hour\tcost_usd\n"
         "node-7f3a01\trunning\ttrue\t2\t1\t2026-01-01T09:59:52.000000Z\t2026-01-01T09:09:50.000000Z\t"
-        "2026-01-01T09:10:00.000000Z\t\tencoder-1.example.org\t4711\n"
-        "i-0a1b2c3d4e5f67890\tnot up yet\ttrue\t2\t0\t\t2026-01-01T09:59:30.000000Z\t\t\t\t\n"
+        "2026-01-01T09:10:00.000000Z\t\tencoder-1.example.org\t4711\t\t\t\t\t\n"
+        "i-0a1b2c3d4e5f67890\tnot up yet\ttrue\t2\t0\t\t2026-01-01T09:59:30.000000Z\t\t\t\t\t\t\t\t\t\n"
     )
 
 
@@ -74,6 +75,11 @@ def test_json_has_the_jobs_that_a_node_has_in_hand() -> None:
                 "marked": None,
                 "host": "encoder-1.example.org",
                 "pid": 4711,
+                "instance_type": None,
+                "zone": None,
+                "market": None,
+                "usd_per_hour": None,
+                "cost_usd": None,
                 "jobs": ["39e602cbbd4300000000000000000000000000000000000000"],
             }
         ],
