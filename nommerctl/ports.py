@@ -420,6 +420,13 @@ class Notifier(Protocol):
         """Deliver one change of state, once; TransferError if it was not taken (any answer but 2xx)."""
 
 
+class Notices(Protocol):
+    """Says when the machine that a worker runs on is to be taken back."""
+
+    def announced(self) -> str | None:
+        """Return why it has to be left, as a sentence for the log; None while nothing is announced."""
+
+
 class Archive(Protocol):
     """Where jobs go that are removed from the store."""
 

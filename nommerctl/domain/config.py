@@ -109,6 +109,10 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         PositiveDuration, Meta(description="Between two heartbeats; at most a third of the lease.")
     ] = 20.0
     idle_exit: Annotated[Duration, Meta(description="A worker without work for so long ends itself. 0: never.")] = 30.0
+    controller_silence: Annotated[
+        PositiveDuration,
+        Meta(description="A node that scale launched ends when there is no work and no pass was made for so long."),
+    ] = HOUR
     max_attempts: Annotated[
         PositiveCount, Meta(description="How often a job is begun before its vanishing workers make it an ERROR.")
     ] = 3

@@ -25,7 +25,20 @@ from nommerctl.errors import (
     TransferError,
     UsageError,
 )
-from nommerctl.ports import Clock, Encoded, JobStore, Ledger, Message, Move, Nommer, Queue, Storage, Together, Work
+from nommerctl.ports import (
+    Clock,
+    Encoded,
+    JobStore,
+    Ledger,
+    Message,
+    Move,
+    Nommer,
+    Notices,
+    Queue,
+    Storage,
+    Together,
+    Work,
+)
 from nommerctl.worker.notice import Notice
 
 RETRY_PAUSE = 0.5
@@ -38,7 +51,8 @@ T = TypeVar("T")
 class WorkerPorts:
     """What a worker needs of the world. `new_lease_id` makes random ids, `log` takes a line for the node's log.
 
-    `together` holds for what is written to store, ledger and both queues.
+    `together` holds for what is written to store, ledger and both queues. `notices` is None where nobody takes the
+    machine back.
     """
 
     store: JobStore
@@ -51,6 +65,7 @@ class WorkerPorts:
     clock: Clock
     new_lease_id: Callable[[], str]
     log: Callable[[str], None]
+    notices: Notices | None = None
 
     def announce(self, job_id: str) -> None:
         """Say that a job changed. A message that cannot be sent ends no encode: the resync finds the change (I1)."""

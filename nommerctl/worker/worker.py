@@ -10,9 +10,10 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from nommerctl.domain.config import WorkerSettings
+from nommerctl.domain.costs import slot_price
 from nommerctl.domain.fleet import Heartbeat
-from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id
-from nommerctl.domain.moves import taken
+from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id, waits_for_on_demand
+from nommerctl.domain.moves import claimable, taken
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, micros, seconds_between
@@ -20,16 +21,22 @@ from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.ports import Message
 from nommerctl.worker.attempt import Attempt, WorkerPorts
 from nommerctl.worker.fitness import Fitness
+from nommerctl.worker.idleness import Idleness
 from nommerctl.worker.notice import Notice
+from nommerctl.worker.watching import watching
 
 POLL = 0.25
 """Seconds between two looks at the queue, and at whether the worker was told to end."""
 
-REASONABLE_BEATS = 3
-"""A node whose last beat is older than so many heartbeats does not count as company."""
+ELSEWHERE = 60.0
+"""Seconds that the message of a job is hidden for which is left to an on-demand node."""
 
 
 FollowUp: TypeAlias = Callable[[], object]
+
+
+class _LeftToOnDemandError(IllegalMoveError):
+    """The job asks for a node that is not taken back, which this one is."""
 
 
 def _nothing() -> None:
@@ -37,19 +44,26 @@ def _nothing() -> None:
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who this worker is: its node, what is left in `folder` while it works, host and process for people to see."""
+    """Who this worker is: its node, what is left in `folder` while it works, host and process for people to see.
+
+    The rest is what a node on EC2 knows of itself; see Heartbeat.
+    """
 
     node: str
     folder: Path
     host: str
     pid: int
     started: Instant
+    usd_per_hour: float | None = None
+    instance_type: str = ""
+    zone: str = ""
+    market: str = ""
 
 
 class Worker:
-    """Works until it is told to stop, has been idle for too long, or (`once`) the queue is empty.
+    """Works until it is told to stop, its machine is to be taken back, or it may go for want of work (see Idleness).
 
-    `keep_nodes` is how many nodes the farm wants to keep: while there would be fewer, an idle worker stays.
+    A worker that is to `leave_to_on_demand` what asks for it gives the messages of such jobs back, for a while.
     """
 
     def __init__(
@@ -61,13 +75,22 @@ class Worker:
         slots: int,
         once: bool = False,
         keep_nodes: int = 0,
+        controller_seen: Callable[[], Instant | None] | None = None,
+        leave_to_on_demand: bool = False,
     ) -> None:
         self._identity = identity
         self._ports = ports
         self._settings = settings
         self._slots = slots
-        self._once = once
-        self._keep_nodes = keep_nodes
+        self._leave_to_on_demand = leave_to_on_demand
+        self._idleness = Idleness(
+            identity.node,
+            ports=ports,
+            settings=settings,
+            once=once,
+            keep_nodes=keep_nodes,
+            controller_seen=controller_seen,
+        )
         self._active: dict[str, tuple[Attempt, threading.Thread]] = {}
         self._wake = threading.Event()
         self._notice = Notice()
@@ -85,6 +108,12 @@ class Worker:
     def run(self) -> int:
         """Work; return how many jobs were begun."""
         self._ports.log(f"worker {self._identity.node} starts with {counted(self._slots, 'slot')}")
+        with watching(self._ports.notices, self.stop, self._ports.log):
+            self._work()
+        self._leave()
+        return self._taken
+
+    def _work(self) -> None:
         self._beat()
         next_beat = time.monotonic() + self._settings.heartbeat
         idle_since = time.monotonic()
@@ -96,37 +125,15 @@ class Worker:
             found = self._fill()
             if self._active or found:
                 idle_since = time.monotonic()
-            elif self._may_leave(time.monotonic() - idle_since):
-                break
+            elif self._idleness.may_go(time.monotonic() - idle_since):
+                return
             if not found:
                 self._wait(next_beat)
-        self._leave()
-        return self._taken
 
     def _wait(self, next_beat: float) -> None:
         """Sleep until a job ends, or it is time to look about: for messages, for a beat that is due, for a stop."""
         self._wake.wait(max(min(next_beat - time.monotonic(), POLL), 0))
         self._wake.clear()
-
-    def _may_leave(self, idle: float) -> bool:
-        if self._once:
-            return True
-        if not self._settings.idle_exit or idle < self._settings.idle_exit:
-            return False
-        return self._keep_nodes == 0 or self._company() >= self._keep_nodes
-
-    def _company(self) -> int:
-        """How many other nodes are at work, by their heartbeats."""
-        now = self._ports.clock()
-        reasonable = REASONABLE_BEATS * self._settings.heartbeat
-        try:
-            beats = self._ports.ledger.overview().heartbeats
-        except AWAY as error:
-            self._ports.log(f"the other nodes are not known: {error}")
-            return 0
-        return sum(
-            seconds_between(beat.at, now) <= reasonable for node, beat in beats.items() if node != self._identity.node
-        )
 
     # --- jobs ---
 
@@ -168,13 +175,28 @@ class Worker:
         log = self._ports.log
         now = self._ports.clock()
         length = self._settings.lease
-        lease = Lease(self._ports.new_lease_id(), self._identity.node, until=now + micros(length), seconds=length)
-        claim = partial(taken, lease=lease, now=now, limits=self._settings.limits, respite=length / 2)
+        lease = Lease(
+            self._ports.new_lease_id(),
+            self._identity.node,
+            until=now + micros(length),
+            seconds=length,
+            since=now,
+            usd_per_hour=slot_price(self._identity.usd_per_hour, self._slots),
+        )
+
+        def claim(job: EncodingJob) -> EncodingJob:
+            if self._leave_to_on_demand and claimable(job, now) and waits_for_on_demand(job, now):
+                raise _LeftToOnDemandError
+            return taken(job, lease=lease, now=now, limits=self._settings.limits, respite=length / 2)
+
         try:
             job = self._ports.store.transition(message.body, claim)
         except UsageError:
             self._ports.new_jobs.delete([message])
             return partial(log, f"{short_id(message.body)} is not in the store: its message was deleted")
+        except _LeftToOnDemandError:
+            self._ports.new_jobs.extend([message], ELSEWHERE)
+            return partial(log, f"{short_id(message.body)} left to an on-demand node: it was interrupted too often")
         except IllegalMoveError:
             self._turn_away(message)
             return _nothing
@@ -241,6 +263,10 @@ class Worker:
             jobs=tuple(attempt.job_id for attempt, _ in self._active.values()),
             host=self._identity.host,
             pid=self._identity.pid,
+            usd_per_hour=self._identity.usd_per_hour,
+            instance_type=self._identity.instance_type,
+            zone=self._identity.zone,
+            market=self._identity.market,
         )
         try:
             self._ports.ledger.beat(heartbeat)

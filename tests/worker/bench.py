@@ -11,8 +11,9 @@ from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Media, Progress
 from nommerctl.domain.moves import submitted
 from nommerctl.domain.states import JobState
+from nommerctl.domain.times import Instant
 from nommerctl.errors import PermissionDeniedError, UnreachableError
-from nommerctl.ports import Encoded, Message, Move, Watch, Work
+from nommerctl.ports import Encoded, Message, Move, Notices, Watch, Work
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.builders import job_id, make_job
@@ -106,18 +107,39 @@ class Bench:
         self.log: list[str] = []
         (self.folder / "node").mkdir()
 
-    def worker(self, *, slots: int = 1, once: bool = True, keep_nodes: int = 0) -> Worker:
-        started = self.clock()
+    def worker(
+        self,
+        *,
+        slots: int = 1,
+        once: bool = True,
+        keep_nodes: int = 0,
+        settings: WorkerSettings = SETTINGS,
+        usd_per_hour: float | None = None,
+        notices: Notices | None = None,
+        controller_seen: Callable[[], Instant | None] | None = None,
+        leave_to_on_demand: bool = False,
+    ) -> Worker:
+        identity = Identity(
+            node="node-1",
+            folder=self.folder / "node",
+            host="here",
+            pid=7,
+            started=self.clock(),
+            usd_per_hour=usd_per_hour,
+            instance_type="" if usd_per_hour is None else "c7i.large",
+        )
         return Worker(
-            Identity(node="node-1", folder=self.folder / "node", host="here", pid=7, started=started),
-            ports=self.ports(),
-            settings=SETTINGS,
+            identity,
+            ports=self.ports(notices),
+            settings=settings,
             slots=slots,
             once=once,
             keep_nodes=keep_nodes,
+            controller_seen=controller_seen,
+            leave_to_on_demand=leave_to_on_demand,
         )
 
-    def ports(self) -> WorkerPorts:
+    def ports(self, notices: Notices | None = None) -> WorkerPorts:
         return WorkerPorts(
             store=self.store,
             ledger=self.ledger,
@@ -129,6 +151,7 @@ class Bench:
             clock=self.clock,
             new_lease_id=iter(f"lease{number}" for number in range(100)).__next__,
             log=self.log.append,
+            notices=notices,
         )
 
     def submit(self, *numbers: int) -> list[EncodingJob]:

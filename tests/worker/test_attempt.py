@@ -46,10 +46,10 @@ def test_beats_renew_the_lease_with_the_progress_and_the_node_says_what_it_does(
     running(bench.worker())
     eventually(lambda: bench.job(1).progress == Progress(fraction=0.5, fps=25.0), every=0.01)
     bench.clock.advance(60)
-    renewed_until = bench.clock() + micros(SETTINGS.lease)
-    eventually(
-        lambda: bench.job(1).lease == make_lease("lease0", until=renewed_until, seconds=SETTINGS.lease), every=0.01
+    renewed = make_lease(
+        "lease0", until=bench.clock() + micros(SETTINGS.lease), seconds=SETTINGS.lease, since=bench.clock() - micros(60)
     )
+    eventually(lambda: bench.job(1).lease == renewed, every=0.01)
     assert bench.ledger.overview().heartbeats["node-1"].jobs == (job_id(1),)
 
 
