@@ -127,6 +127,13 @@ def worker(
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End as soon as the queue is empty.")] = False,
+    power_off: Annotated[
+        bool,
+        typer.Option(
+            "--power-off",
+            help="Shut this machine down at the end, unless a person stopped the worker; for nodes of a farm.",
+        ),
+    ] = False,
     heartbeat: Annotated[float | None, typer.Option(hidden=True, min=0.05)] = None,
     node: Annotated[str | None, typer.Option(hidden=True)] = None,
     lock: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -140,7 +147,16 @@ def worker(
 
     farm = open_farm(ctx)
     raise typer.Exit(
-        run_worker(farm, slots=slots, idle_exit=idle_exit, heartbeat=heartbeat, once=once, node=node, lock=lock)
+        run_worker(
+            farm,
+            slots=slots,
+            idle_exit=idle_exit,
+            heartbeat=heartbeat,
+            once=once,
+            node=node,
+            lock=lock,
+            power_off=power_off,
+        )
     )
 
 

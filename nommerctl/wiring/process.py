@@ -1,14 +1,18 @@
 """What this process finds around itself: the clock, chance, its environment, its user and its host."""
 
+import math
 import os
 import pwd
+import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nommerctl.domain.text import storable
 from nommerctl.domain.times import Instant
+from nommerctl.errors import UnreachableError
 from nommerctl.settings.load import Surroundings
 
 
@@ -76,6 +80,12 @@ def pid() -> int:
     return os.getpid()
 
 
+def root_disk_gb() -> int:
+    """Return how large the disk of this machine is, in whole GB as a volume is paid for."""
+    root = os.statvfs("/")
+    return math.ceil(root.f_blocks * root.f_frsize / 1024**3)
+
+
 USUAL_PLACES = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
 """Where programs are that cron's bare PATH does not name."""
 
@@ -89,3 +99,28 @@ def search_path() -> str:
 def cron_search_path() -> str:
     """Return the same under cron, whose PATH is bare."""
     return f"/usr/bin:/bin:{USUAL_PLACES}"
+
+
+SHUT_DOWN = ("shutdown", "-h", "now")
+"""An instance that was launched to terminate at its shutdown is gone by this, without any permission for it."""
+
+SYSTEM_PLACES = "/usr/sbin:/sbin"
+"""Where programs are that only an administrator needs."""
+
+
+def power_off(command: Sequence[str] = SHUT_DOWN) -> None:
+    """Shut this machine down; UnreachableError if that cannot be done."""
+    program, *arguments = command
+    found = shutil.which(program, path=f"{search_path()}:{SYSTEM_PLACES}")
+    why = f"there is no '{program}'"
+    if found is not None:
+        try:
+            done = subprocess.run([found, *arguments], stdin=subprocess.DEVNULL, timeout=60, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            why = str(error)
+        else:
+            if done.returncode == 0:
+                return
+            why = f"'{' '.join(command)}' ended with {done.returncode}"
+    msg = f"this machine cannot be shut down, and goes on to cost money: {why}"
+    raise UnreachableError(msg)

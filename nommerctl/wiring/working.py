@@ -3,7 +3,9 @@
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -12,11 +14,13 @@ from msgspec import structs
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.adapters.local.worker_log import rotate
 from nommerctl.adapters.os_errors import translated
+from nommerctl.domain.config import Backend
 from nommerctl.domain.text import shown_lines
 from nommerctl.domain.times import rfc3339
-from nommerctl.errors import ExitCode
+from nommerctl.errors import ExitCode, UnreachableError
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
+from nommerctl.wiring.machine import Machine, hourly_price, this_machine
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.nommers.ffmpeg.nommer import FfmpegNommer
 from nommerctl.worker.worker import Identity, Worker
@@ -31,35 +35,81 @@ def run_worker(
     once: bool = False,
     node: str | None = None,
     lock: int | None = None,
+    power_off: bool = False,
 ) -> ExitCode:
     """Work until there is no more to do, or SIGTERM or SIGINT; return the exit code that says which.
 
     `node` and `lock` (a descriptor) are given to workers that scale starts: their folder is made and locked already.
+    With `power_off` the machine is shut down afterwards, unless a signal ended the worker: then somebody else sees to
+    the machine, or it is shutting down already.
+
+    Raises:
+        UnreachableError: the machine cannot be shut down, or is to be and does not know which node it is.
     """
     farm.prepare()
-    started = farm.clock()
-    home = NodeHome(farm.workers / (node or f"{process.new_token()}-hand"))
+    machine = this_machine(farm)
+    if farm.settings.farm.backend is Backend.AWS and machine.identity is None and power_off:
+        msg = "this node does not know which instance it is: EC2's metadata service does not answer"
+        raise UnreachableError(msg)
+    flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = structs.replace(farm.settings.worker, **given)
+    with _home(farm, node or node_name(farm, machine), lock) as home:
+        ports = replace(worker_ports(farm, home.node), notices=machine.notices)
+        launched = lock is not None or power_off
+        worker = Worker(
+            _identity(farm, home, machine, ports.log),
+            ports=ports,
+            settings=settings,
+            slots=slots or settings.slots,
+            once=once,
+            keep_nodes=farm.settings.scale.min_nodes if launched else 0,
+            leave_to_on_demand=machine.leaves_to_on_demand(farm.settings.aws),
+        )
+        told = _worked(farm, worker)
+    if power_off and told is ExitCode.DONE:
+        process.power_off()
+    return told
+
+
+def node_name(farm: Farm, machine: Machine) -> str:
+    """Return the id of the node: that by which the fleet knows it, or one of its own for a worker by hand."""
+    if farm.settings.farm.backend is Backend.AWS and machine.identity is not None:
+        return machine.identity.instance
+    return f"{process.new_token()}-hand"
+
+
+def _identity(farm: Farm, home: NodeHome, machine: Machine, log: Callable[[str], None]) -> Identity:
+    instance = machine.identity
+    return Identity(
+        node=home.node,
+        folder=home.folder,
+        host=process.host(),
+        pid=process.pid(),
+        started=farm.clock(),
+        usd_per_hour=hourly_price(farm, machine, log),
+        instance_type=instance.instance_type if instance else "",
+        zone=instance.zone if instance else "",
+        market=instance.market if instance else "",
+    )
+
+
+@contextmanager
+def _home(farm: Farm, node: str, lock: int | None) -> Iterator[NodeHome]:
+    """Occupy the folder of a node and clear it away afterwards; one whose process died is cleared away before."""
+    home = NodeHome(farm.workers / node)
     try:
         if lock is None:
-            home.occupy(started)
+            if not home.alive():
+                home.clear()
+            home.occupy(farm.clock())
             home.sign(process.pid())
         else:
             home.inherit(lock)
     except OSError as error:
         raise translated(error, f"the worker's folder {home.folder} cannot be made") from error
     try:
-        flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
-        given = {name: value for name, value in flags.items() if value is not None}
-        settings = structs.replace(farm.settings.worker, **given)
-        worker = Worker(
-            Identity(node=home.node, folder=home.folder, host=process.host(), pid=process.pid(), started=started),
-            ports=worker_ports(farm, home.node),
-            settings=settings,
-            slots=slots or settings.slots,
-            once=once,
-            keep_nodes=0 if lock is None else farm.settings.scale.min_nodes,
-        )
-        return _worked(farm, worker)
+        yield home
     finally:
         home.clear()
         home.let_go()

@@ -1,0 +1,72 @@
+"""What a worker's machine knows of itself: on EC2 which instance it is and what it costs, elsewhere nothing."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from nommerctl.domain.config import AwsSettings, Backend, Market
+from nommerctl.wiring import process
+from nommerctl.wiring.farm import Farm
+
+if TYPE_CHECKING:
+    from nommerctl.adapters.aws.imds import InstanceMetadata, NodeIdentity
+    from nommerctl.ports import Notices
+
+ENDPOINT_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+DISABLED_VARIABLE = "AWS_EC2_METADATA_DISABLED"
+"""The variables that every AWS SDK knows."""
+
+
+class Machine(Struct, frozen=True):
+    """`identity` is None on a machine that is no EC2 instance; `notices` too where nobody takes it back."""
+
+    identity: "NodeIdentity | None" = None
+    notices: "Notices | None" = None
+
+    def leaves_to_on_demand(self, aws: AwsSettings) -> bool:
+        """Whether it is a spot instance of a farm that has on-demand instances too."""
+        return self.identity is not None and self.identity.market == "spot" and aws.market is Market.SPOT_FIRST
+
+
+def this_machine(farm: Farm) -> Machine:
+    """Ask the metadata service; only for a farm on AWS, or if a variable says where it is."""
+    metadata = _metadata(farm)
+    identity = metadata.identity() if metadata else None
+    if identity is None:
+        return Machine()
+    return Machine(identity, metadata if identity.market == "spot" else None)
+
+
+def _metadata(farm: Farm) -> "InstanceMetadata | None":
+    environment = process.environment()
+    endpoint = environment.get(ENDPOINT_VARIABLE)
+    if environment.get(DISABLED_VARIABLE, "").lower() == "true":
+        return None
+    if not endpoint and farm.settings.farm.backend is not Backend.AWS:
+        return None
+    from nommerctl.adapters.aws.imds import ENDPOINT, InstanceMetadata
+
+    return InstanceMetadata(endpoint or ENDPOINT)
+
+
+def hourly_price(farm: Farm, machine: Machine, log: Callable[[str], None]) -> float | None:
+    """Return what it costs by the hour, None if that is not known; SettingsError for aws.prices that are none."""
+    if machine.identity is None:
+        return None
+    from nommerctl.adapters.aws import prices
+    from nommerctl.adapters.aws.clients import Clients
+
+    aws = farm.settings.aws
+    clients = Clients(region=aws.region or machine.identity.region, profile=aws.profile)
+    try:
+        return prices.hourly_price(
+            clients,
+            machine.identity,
+            listed=prices.listed_prices(aws.prices),
+            disk_gb=process.root_disk_gb(),
+            now=farm.clock(),
+            log=log,
+        )
+    finally:
+        clients.close()
