@@ -120,11 +120,6 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Count, Meta(description="How often a job may be handed back by workers that had to go.")
     ] = 10
 
-    controller_silence: Annotated[
-        PositiveDuration,
-        Meta(description="A node without work ends itself when no pass of scale was made for so long."),
-    ] = HOUR
-
     @property
     def limits(self) -> AttemptLimits:
         """The two limits that the moves of a job take."""
