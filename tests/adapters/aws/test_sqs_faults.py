@@ -230,7 +230,7 @@ def test_an_entry_that_goes_on_failing_says_so_and_the_others_stand(
     farm: SqsFarm, code: str, kind: type[NommerctlError]
 ) -> None:
     farm.wire.meets("SendMessageBatch", done_but_for(1))
-    farm.wire.always_meets("SendMessageBatch", entries_failed(None, code))
+    farm.wire.always_meets("SendMessageBatch", entries_failed(None, code, sender_fault=kind is TryAgainError))
 
     with pytest.raises(kind, match=rf"sqs:SendMessage on queue '{farm.name}' \({code}\)"):
         farm.queue.send(["a", "b", "c"])

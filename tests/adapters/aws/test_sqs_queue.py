@@ -166,10 +166,9 @@ def test_a_message_that_was_hidden_for_twelve_hours_is_left_as_it_is(farm: SqsFa
     assert farm.wire.requests == {"ChangeMessageVisibilityBatch": 1}
 
 
-def test_another_value_that_sqs_finds_invalid_is_an_error(farm: SqsFarm) -> None:
-    farm.wire.meets(
-        "ChangeMessageVisibilityBatch", entries_failed("InvalidParameterValue", sender_fault=True, message="?")
-    )
+@pytest.mark.parametrize(("code", "message"), [("InvalidParameterValue", "?"), ("UnsupportedOperation", BEYOND)])
+def test_anything_else_that_sqs_finds_wrong_is_an_error(farm: SqsFarm, code: str, message: str) -> None:
+    farm.wire.meets("ChangeMessageVisibilityBatch", entries_failed(code, sender_fault=True, message=message))
 
-    with pytest.raises(UnreachableError, match=r"AWS answered sqs:ChangeMessageVisibility on .* with Invalid"):
+    with pytest.raises(UnreachableError, match=rf"AWS answered sqs:ChangeMessageVisibility on .* with {code}"):
         farm.queue.extend([Message(body="a", receipt="x")], visibility=90)
