@@ -44,5 +44,5 @@ def unsealed(text: object, decoder: msgspec.json.Decoder[R]) -> R:
         raise BrokenSealError(what)
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenSealError(str(error)) from error

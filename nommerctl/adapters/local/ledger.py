@@ -171,7 +171,7 @@ def _refusals(control: Mapping[str, int]) -> Iterator[Refusal]:
     """What the refusals in the table say; one that cannot be read is forgotten: it is a hint, for three minutes."""
     for name, at in control.items():
         if name.startswith(_REFUSED):
-            with suppress(msgspec.DecodeError):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
                 yield Refusal(msgspec.json.decode(name.removeprefix(_REFUSED), type=Pool), at)
 
 

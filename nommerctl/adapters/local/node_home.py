@@ -91,7 +91,7 @@ class NodeHome:
         """Return what stands in the lock file; zeros if it is not there or not whole."""
         try:
             return msgspec.json.decode((self.folder / _LOCK).read_bytes(), type=Birth)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return Birth()
 
     def alive(self) -> bool:

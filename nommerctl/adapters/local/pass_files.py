@@ -52,7 +52,7 @@ def _take(descriptor: int, path: Path, verb: str, now: Instant) -> None:
 def _busy(verb: str, text: bytes) -> str:
     try:
         holder = msgspec.json.decode(text, type=Holder)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return f"another {verb} is running: this run leaves the work to it"
     return f"another {verb} is running (process {holder.pid}, since {holder.since}): this run leaves the work to it"
 
@@ -67,7 +67,7 @@ class PassRecords:
         """Return the records that there are, by name; one that is damaged is as good as none."""
         records = []
         for path in sorted(self._folder.glob("*.json")):
-            with contextlib.suppress(OSError, msgspec.DecodeError):
+            with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
                 records.append(msgspec.json.decode(path.read_bytes(), type=PassRecord))
         return records
 

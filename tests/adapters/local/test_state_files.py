@@ -48,13 +48,14 @@ def test_a_lock_falls_with_the_process_that_held_it(tmp_path: Path) -> None:
         pass
 
 
-def test_records_are_kept_by_name_and_a_damaged_one_is_as_good_as_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [b"{half a rec", b'{"name":"refresh\xff","started":0}'], ids=["half", "not UTF-8"])
+def test_records_are_kept_by_name_and_a_damaged_one_is_as_good_as_none(tmp_path: Path, damage: bytes) -> None:
     records = PassRecords(tmp_path)
     assert records.read() == []
     written = PassRecord(name="scale", started=1, code=0, succeeded=2)
     records.write(PassRecord(name="scale", started=0))
     records.write(written)
-    (tmp_path / "refresh.json").write_text("{half a rec")
+    (tmp_path / "refresh.json").write_bytes(damage)
     assert records.read() == [written]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["refresh.json", "scale.json"]
 
