@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from nommerctl.domain.job import Price
 from nommerctl.domain.times import Instant, micros
+from nommerctl.errors import NommerctlError
 
 NodeId: TypeAlias = str
 
@@ -43,10 +44,14 @@ REFUSED_FOR = 180.0
 
 
 class Spawned(Struct, frozen=True):
-    """What came of an order: its nodes, and the pools that had no room for (all of) it."""
+    """What came of an order for good: its nodes, and the pools that had no room for (all of) it.
+
+    `fault` is what has to be mended before any order like it can be filled; to be raised once the order is settled.
+    """
 
     nodes: tuple[NodeId, ...] = ()
     refused: tuple[Pool, ...] = ()
+    fault: NommerctlError | None = None
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
