@@ -27,8 +27,8 @@ class FakeFleet:
     def request(
         self, *, token: str, count: int, slots: int, avoid: AbstractSet[Pool] = frozenset(), on_demand: bool = False
     ) -> str:
-        del avoid, on_demand  # all its nodes are alike
-        return f"{token}: {count} nodes of {slots} slots"
+        around = "".join(f", not {pool.market} {pool.instance_type} in {pool.place}" for pool in sorted(avoid))
+        return f"{token}: {count} nodes of {slots} slots{around}{', on-demand' if on_demand else ''}"
 
     def spawn_instances(self, launch: Launch) -> Spawned:
         self.requests.append(launch.request)

@@ -163,12 +163,12 @@ class EC2InstanceManager(EC2Instances):
     def _looked_up(self, launch: Launch, otherwise: NommerctlError) -> Spawned:
         """Return what came of an order by its tag.
 
-        It may not be shown yet, or not all of it: so while the order is young, what would be wrong `otherwise` is
-        raised, and the order stays unsettled.
+        It may not be shown yet, or not all of it: so while the order is young and nodes are missing, what would be
+        wrong `otherwise` is raised, and the order stays unsettled.
         """
-        if not self._is_older(launch, SHOWN_AFTER):
-            raise otherwise
         nodes = self._nodes_of(launch)
+        if len(nodes) < launch.count and not self._is_older(launch, SHOWN_AFTER):
+            raise otherwise
         return Spawned(nodes, fault=None if nodes else otherwise)
 
     def _nodes_of(self, launch: Launch) -> tuple[NodeId, ...]:
