@@ -70,8 +70,9 @@ class FakeEc2:
 
     `room` is how many more instances a pool can give, without end where it says nothing; `codes` is what a pool answers
     that has none. A new instance is shown after `lag` seconds and `lag_describes` looks that it was missing from, both
-    as they are when it is launched. `refusals` are whole calls, by operation, that are refused until that is taken
-    away; `fail` lets the next ones go wrong. Ended instances are shown for an hour.
+    as they are when it is launched. Ended instances are shown for an hour. What is in `refusals` and `answers`, by
+    operation, is answered whatever is asked; what is in `objections`, by instance, when that is to be terminated.
+    `fail` lets the next calls go wrong.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -80,12 +81,13 @@ class FakeEc2:
         self.room: dict[Pool, int] = {}
         self.codes: dict[Pool, str] = {}
         self.refusals: dict[str, Refused] = {}
-        self.protected: set[str] = set()
+        self.objections: dict[str, Refused] = {}
+        self.answers: dict[str, bytes] = {}
         self.instances: dict[str, FakeInstance] = {}
         self.calls: list[tuple[str, Parameters]] = []
         self._clock = clock
         self._answered: dict[tuple[str, str], Answered] = {}
-        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._faults: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
         self._numbers = itertools.count(1)
         self._operations: Mapping[str, Callable[[Parameters], bytes]] = {
             "CreateFleet": self._create_fleet,
@@ -113,8 +115,8 @@ class FakeEc2:
         """How many calls of an operation there were."""
         return sum(name == operation for name, _ in self.calls)
 
-    def fail(self, operation: str, *faults: Fault) -> None:
-        """Let the next calls of an operation go wrong, one by each fault."""
+    def fail(self, operation: str, *faults: Fault | None) -> None:
+        """Let the next calls of an operation go wrong, one by each fault; None is a call that goes well."""
         self._faults[operation].extend(faults)
 
     def forget_tokens(self) -> None:
@@ -159,7 +161,7 @@ class FakeEc2:
             raise _CUT_OFF_BEFORE[fault](endpoint_url=URL)
         if operation in self.refusals:
             raise self.refusals[operation]
-        body = self._operations[operation](parameters)
+        body = self.answers.get(operation) or self._operations[operation](parameters)
         if fault in _CUT_OFF_AFTER:
             raise _CUT_OFF_AFTER[fault](endpoint_url=URL)
         return body
@@ -233,9 +235,9 @@ class FakeEc2:
         if unknown:
             msg = f"The instance IDs '{', '.join(unknown)}' do not exist"
             raise Refused(msg, code="InvalidInstanceID.NotFound")
-        for node in self.protected.intersection(nodes):
-            msg = f"The instance '{node}' may not be terminated. Modify its 'disableApiTermination' attribute."
-            raise Refused(msg, code="OperationNotPermitted")
+        for node in nodes:
+            if node in self.objections:
+                raise self.objections[node]
         for node in nodes:
             self.end(node)
         return wire.terminated(nodes)

@@ -233,8 +233,10 @@ def _instance(found: "InstanceTypeDef") -> Instance:
 def _left(farm: str, foreign: Sequence[NodeId], protected: Sequence[NodeId]) -> list[str]:
     said = []
     if foreign:
-        said.append(f"these instances lack the tag {FARM_TAG} = {farm}, so they are not ended: {', '.join(foreign)}")
+        said.append(
+            f"these instances lack the tag {FARM_TAG} = {farm}, so they are not ended: {', '.join(sorted(foreign))}"
+        )
     if protected:
-        named = ", ".join(protected)
+        named = ", ".join(sorted(protected))
         said.append(f"these nodes are protected from termination, take that away in EC2 first: {named}")
     return said
