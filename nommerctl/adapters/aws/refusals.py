@@ -30,6 +30,9 @@ _CAPACITY = frozenset(
 _LIMITS = ("LimitExceeded", "CountExceeded")
 """How the codes end that say that the account may not have more."""
 
+_LIMITS_OF_CALLS = frozenset({"BandwidthLimitExceeded", "RequestLimitExceeded"})
+"""They end so too, and are a matter of seconds."""
+
 _SPOT_LIMIT = "MaxSpotInstanceCountExceeded"
 
 _THEIRS = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
@@ -65,7 +68,7 @@ def is_capacity(code: str) -> bool:
 
 def is_limit(code: str) -> bool:
     """Whether the account has as much as it may."""
-    return code.endswith(_LIMITS) and code != "RequestLimitExceeded"  # which is about calls
+    return code.endswith(_LIMITS) and code not in _LIMITS_OF_CALLS
 
 
 def without_room(order: Order, error: ClientError) -> Spawned:
