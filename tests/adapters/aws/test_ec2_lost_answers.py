@@ -144,3 +144,15 @@ def test_an_answer_that_says_nothing_is_not_taken_for_nothing_launched(nodes: No
         nodes.fleet.spawn_instances(order)
     nodes.clock.advance(60)
     assert nodes.fleet.spawn_instances(order) == Spawned(tuple(nodes.ec2.running))
+
+
+def test_a_clock_ten_minutes_ahead_does_not_make_a_new_order_an_old_one(nodes: Nodes) -> None:
+    order = nodes.order(2)
+    nodes.ec2.lag = 900
+    nodes.ec2.fail("CreateFleet", Fault.LOST)
+    with pytest.raises(UnreachableError):
+        nodes.fleet.spawn_instances(order)
+    nodes.clock.advance(600)
+    nodes.ec2.refusals["CreateFleet"] = Refused("You may not.", code="UnauthorizedOperation", status=403)
+    with pytest.raises(PermissionDeniedError):
+        nodes.fleet.spawn_instances(order)

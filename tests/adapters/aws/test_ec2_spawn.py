@@ -85,11 +85,14 @@ def test_a_limit_of_the_account_is_said(nodes: Nodes, code: str) -> None:
 
 
 def test_the_limit_of_spot_instances_is_that_of_every_pool(nodes: Nodes) -> None:
-    nodes.ec2.room = dict.fromkeys(SPOT, 0)
-    nodes.ec2.room[Pool("c7i.large", "subnet-a", "spot")] = 1
-    nodes.ec2.room[Pool("c7i.large", "subnet-b", "spot")] = 1
-    nodes.ec2.codes = {Pool("m7i.large", "subnet-a", "spot"): "MaxSpotInstanceCountExceeded"}
-    assert nodes.spawn(9).refused == tuple(sorted(SPOT))
+    nodes.ec2.codes = {Pool("c7i.large", "subnet-a", "spot"): "MaxSpotInstanceCountExceeded"}
+    assert nodes.spawn(1).refused == tuple(sorted(SPOT))
+
+
+def test_an_error_that_names_no_pool_is_that_of_every_pool(nodes: Nodes) -> None:
+    error = "<item><errorCode>UnfulfillableCapacity</errorCode></item>"
+    nodes.ec2.answers["CreateFleet"] = f"<Answer><fleetId>f</fleetId><errorSet>{error}</errorSet></Answer>".encode()
+    assert nodes.spawn(1) == Spawned(refused=tuple(sorted(SPOT)))
 
 
 @pytest.mark.parametrize("code", [*CAPACITY, "Unsupported", "InvalidSubnetID.NotFound"])
@@ -169,7 +172,7 @@ NAMED = "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: iam:P
 @pytest.mark.parametrize(
     ("code", "message", "action"),
     [
-        ("UnauthorizedOperation", NAMED, "iam:PassRole"),
+        ("UnauthorizedOperation", NAMED, "AWS refuses iam:PassRole on new nodes"),
         ("UnauthorizedOperation", ENCODED, r"ec2:CreateFleet \(or ec2:RunInstances, ec2:CreateTags, iam:PassRole\)"),
         ("AuthFailure.ServiceLinkedRoleCreationNotPermitted", "No role.", "iam:CreateServiceLinkedRole"),
     ],
