@@ -12,8 +12,6 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-import pytest
-
 MINISTACK = "1.5.33"
 """What was tried; a newer one may get other things wrong."""
 
@@ -48,7 +46,7 @@ def moto() -> Iterator[str]:
 @contextmanager
 def ministack(folder: Path) -> Iterator[str]:
     """Run MiniStack, with its log in `folder`; yield its URL."""
-    program = _installed("ministack", MINISTACK)
+    program = installed("ministack", MINISTACK)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     environment = _SURROUNDINGS | {
@@ -67,8 +65,11 @@ def ministack(folder: Path) -> Iterator[str]:
             server.terminate()
 
 
-def _installed(name: str, version: str) -> str:
-    """Return the path of a program from PyPI, installed in a venv of its own if it is not there yet."""
+def installed(name: str, version: str, *, program: str = "") -> str:
+    """Return the path of a program from PyPI, installed in a venv of its own if it is not there yet.
+
+    `program` is what it is called, if not as the package is. NoServerError if it cannot be installed.
+    """
     folder = _SERVERS / f"{name}-{version}"
     _SERVERS.mkdir(exist_ok=True)
     with (_SERVERS / f"{folder.name}.lock").open("w") as lock:
@@ -83,7 +84,7 @@ def _installed(name: str, version: str) -> str:
                     msg = f"{name} cannot be installed: {done.stderr}"
                     raise NoServerError(msg)
             (folder / "complete").touch()
-    return str(folder / "bin" / name)
+    return str(folder / "bin" / (program or name))
 
 
 def _free_port() -> int:
@@ -108,6 +109,8 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
 
 def skipped_unless_in_ci(error: NoServerError) -> None:
     """Skip a test for want of a server, but not where everything has to be there."""
+    import pytest  # who measures only need not have it
+
     if _SURROUNDINGS.get("CI"):
         raise error
     pytest.skip(str(error))

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import caches, claims, clips, growth, memory, plot, starts
+from tests.benchmarks import aws, caches, claims, clips, growth, memory, plot, starts
 from tests.benchmarks.measure import Row, Settings, body, head
 
 ROWS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -24,6 +24,7 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
     "rebuild": caches.rebuild,
     "reading": caches.reading,
     "memory": memory.rows,
+    "aws": aws.rows,
 }
 
 

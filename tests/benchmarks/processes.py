@@ -3,13 +3,14 @@
 import fcntl
 import os
 import pty
+import resource
 import struct
 import subprocess
 import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 NOMMERCTL = str(Path(sys.executable).with_name("nommerctl"))
@@ -36,13 +37,19 @@ class TooLongError(Exception):
     """A command took longer than anybody would wait for it, and was killed."""
 
 
-def piped(command: Sequence[str], *, fds: Sequence[int] = (), limit: float = LIMIT) -> float:
-    """Run a command with its output in a pipe; return its seconds.
+def piped(
+    command: Sequence[str],
+    *,
+    fds: Sequence[int] = (),
+    limit: float = LIMIT,
+    environment: Mapping[str, str] | None = None,
+) -> float:
+    """Run a command with its output in a pipe, and `environment` besides that of this process; return its seconds.
 
     RuntimeError if it fails, TooLongError after `limit` seconds.
     """
     readable, writable = os.pipe()
-    return _run(command, readable, writable, fds, limit)
+    return _run(command, readable, writable, fds, limit, environment=environment)
 
 
 def in_terminal(command: Sequence[str], *, fds: Sequence[int] = (), limit: float = LIMIT) -> float:
@@ -50,6 +57,14 @@ def in_terminal(command: Sequence[str], *, fds: Sequence[int] = (), limit: float
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     return _run(command, leader, follower, fds, limit)
+
+
+def processor_time(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Run a command as `piped` does; return the seconds of processor time that it took, for itself and the kernel's."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    piped(command, environment=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def peak_memory(run: Callable[..., float], command: Sequence[str]) -> int:
@@ -60,12 +75,20 @@ def peak_memory(run: Callable[..., float], command: Sequence[str]) -> int:
     return int(_all(readable)) * _KIBI
 
 
-def _run(command: Sequence[str], readable: int, writable: int, fds: Sequence[int], limit: float) -> float:
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    environment.pop("COLUMNS", None)
+def _run(
+    command: Sequence[str],
+    readable: int,
+    writable: int,
+    fds: Sequence[int],
+    limit: float,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> float:
+    surroundings = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
+    surroundings.pop("COLUMNS", None)
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=writable, stderr=writable, env=environment, pass_fds=fds
+        command, stdin=subprocess.DEVNULL, stdout=writable, stderr=writable, env=surroundings, pass_fds=fds
     )
     os.close(writable)
     killer = threading.Timer(limit, process.kill)

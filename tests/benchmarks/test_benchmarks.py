@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.benchmarks import caches, claims, clips, encode, growth, memory, plot, rivals, starts
+from tests.aws_servers import NoServerError, skipped_unless_in_ci
+from tests.benchmarks import aws, caches, claims, clips, encode, growth, memory, plot, rivals, starts
 from tests.benchmarks.farms import grown
 from tests.benchmarks.growth import Growth
 from tests.benchmarks.measure import Row, Settings, body, compared, head, in_turns
@@ -61,6 +62,15 @@ def test_rows_of_a_large_farm(rows: Callable[[Settings], list[Row]], settings: S
 
 def test_growth(settings: Settings) -> None:
     assert all(growth.at(200, grown, settings).values())
+
+
+@pytest.mark.slow  # the first time it installs both servers and the other side
+def test_aws(settings: Settings) -> None:
+    rows = aws.rows(settings)
+    if not rows[0].ratio:
+        skipped_unless_in_ci(NoServerError(rows[0].ours))
+    assert [row.goal for row in rows] == ["0.65", "0.85"]
+    assert all(float(row.ratio) > 0 for row in rows)
 
 
 def test_what_is_missing_is_said_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
