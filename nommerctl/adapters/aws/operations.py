@@ -6,11 +6,10 @@ Whoever calls another operation adds it here; tests/adapters/aws/test_operations
 OPERATIONS = {
     "dynamodb": (
         "BatchGetItem",
-        "BatchWriteItem",
         "CreateTable",
         "DeleteItem",
-        "DescribeEndpoints",  # botocore's own call, where a farm asks for endpoint discovery
-        "DescribeTable",
+        "DescribeEndpoints",  # botocore's own call, where endpoint discovery is asked for
+        "DescribeTable",  # for the waiter table_exists
         "GetItem",
         "PutItem",
         "Query",
@@ -31,10 +30,12 @@ OPERATIONS = {
         "CompleteMultipartUpload",
         "CreateMultipartUpload",
         "CreateSession",  # botocore's own call, for directory buckets
-        "GetObject",  # s3transfer's, for downloads, as the next but one
-        "HeadBucket",  # botocore's too, when a bucket is in another region
-        "HeadObject",
+        "GetObject",  # s3transfer's call, for downloads
+        "HeadBucket",  # botocore's own call, when a bucket is in another region
+        "HeadObject",  # s3transfer's call, for downloads
         "ListMultipartUploads",
+        "ListObjectsV2",
+        "ListParts",
         "UploadPart",
     ),
     "sqs": (

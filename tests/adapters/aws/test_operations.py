@@ -98,7 +98,7 @@ def test_all_in_the_list_is_known_to_aws(service: str) -> None:
         ("clients.s3(region).copy_object()", ["s3: copy_object"]),
         ("ec2.create_table()", ["ec2: create_table"]),
         ("ask = client.list_tables", ["one of its services: list_tables"]),
-        ("client.get_paginator('list_objects_v2')", ["one of its services: list_objects_v2"]),
+        ("client.get_paginator('list_object_versions')", ["one of its services: list_object_versions"]),
         ("client.get_waiter('instance_running'); client.get_waiter('bucket_exists')", []),
         ("client.get_waiter('image_available')", ["one of its services: describe_images"]),
         ("order = {'operation': 'RequestSpotFleet'}", ["one of its services: request_spot_fleet"]),
