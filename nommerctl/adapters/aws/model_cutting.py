@@ -23,28 +23,30 @@ _UNFINISHED = "."
 def make_copy(copy: Path) -> None:
     """Make the copy, and remove all that is beside it: others, and what was left unfinished.
 
-    Several processes may do so at once: the first one's stays. OSError if it cannot be made.
+    Several processes may do so at once: the first one's stays. OSError if it cannot be written; what botocore
+    raises, or LookupError, TypeError or ValueError, if its models are not what they were.
     """
     copy.parent.mkdir(mode=0o700, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{copy.name}-", dir=copy.parent))
     try:
-        for cut in cuts():
-            _write(unfinished / f"{cut.name}.json", cut)
+        _fill(unfinished)
         unfinished.rename(copy)
     except OSError:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if not copy.is_dir():
+        if not copy.is_dir():  # else another one was first, and may have removed ours
             raise
-        return
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     for other in copy.parent.iterdir():
         if other != copy:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _write(path: Path, cut: Cut) -> None:
-    text = msgspec.json.encode(cut)
-    path.touch(mode=0o600)
-    path.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
+def _fill(folder: Path) -> None:
+    for cut in cuts():
+        text = msgspec.json.encode(cut)
+        path = folder / f"{cut.name}.json"
+        path.touch(mode=0o600)
+        path.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
 
 
 def cuts() -> Iterator[Cut]:

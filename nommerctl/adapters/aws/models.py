@@ -22,6 +22,7 @@ from typing import Any
 
 import botocore
 import msgspec
+from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from msgspec import Struct
 
@@ -104,7 +105,7 @@ class CutDownLoader(Loader):
 
         try:
             make_copy(self._copy)
-        except OSError:  # a full disk, or a folder that cannot be written to: botocore's own models do as well
+        except (OSError, BotoCoreError, LookupError, TypeError, ValueError):  # botocore's own models do as well
             return False
         return True
 

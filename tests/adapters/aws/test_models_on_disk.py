@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.models import CutDownLoader, copy_folder
@@ -150,6 +151,18 @@ def test_a_full_disk_is_no_error(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", size="100k") as disk:
         assert not use_copy(disk.path / "aws-models", makes=True)
         assert content(disk.path) == {"aws-models"}
+
+
+@pytest.mark.parametrize("lost", ["pricing", "ec2"])
+def test_a_botocore_that_brings_less_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    own, less, folder = Path(Loader.BUILTIN_DATA_PATH), tmp_path / "data", tmp_path / "aws-models"
+    less.mkdir()
+    for path in own.iterdir():
+        if path.name != lost:
+            (less / path.name).symlink_to(path)
+    monkeypatch.setattr(Loader, "BUILTIN_DATA_PATH", str(less))
+    assert not use_copy(folder, makes=True)
+    assert content(folder) == set()
 
 
 # --- doubt -----------------------------------------------------------------------------------------------------------
