@@ -82,9 +82,11 @@ class JobStore(JobReads, Protocol):
     """The job store. Every write is atomic per job, and lasting when it has been answered."""
 
     def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
-        """Store new jobs, all or none, with version 1, and return each as it now stands in the store.
+        """Store new jobs, with version 1, and return each as it now stands in the store.
 
-        A job whose id exists is left as it is and returned as it stands: a repeated submit is the same job.
+        Up to 100 are stored all or none; more of them in order, a hundred (or what a store takes) at a time: an error
+        leaves the first ones stored. A job whose id exists is left as it is and returned as it stands: so to submit
+        again is to submit the same jobs. UsageError for one that is too large, before anything is stored.
         """
 
     def transition(self, job: JobId | EncodingJob, move: Move) -> EncodingJob:

@@ -1,24 +1,30 @@
 """Every adapter of a port, the fake one too, goes through the same suite; each fixture here is the list of them."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 
 import pytest
 from msgspec import Struct
 
 from nommerctl import ports
+from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.job_store import DynamoJobStore
+from nommerctl.adapters.aws.ledger import DynamoLedger
 from nommerctl.adapters.local.database import Database
 from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.adapters.local.queue import SqliteQueue
 from tests.adapters.aws.sqs_farm import SqsFarm, sqs_farm
+from tests.dynamodb import clients_of, farm_in
 from tests.fakes.clock import FakeClock
 from tests.fakes.job_store import FakeJobStore
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 
 ADAPTERS = ["fake", "sqlite"]
+
+DYNAMODB = ["dynamodb-moto", "dynamodb-ministack"]
 
 MAX_RECEIVES = 3
 """Of the queues under test."""
@@ -36,18 +42,45 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture(params=ADAPTERS)
-def job_store(request: pytest.FixtureRequest) -> ports.JobStore:
-    if request.param == "fake":
-        return FakeJobStore()
-    return SqliteJobStore(request.getfixturevalue("database"))
+@pytest.fixture(scope="session")
+def dynamodb_moto(moto_url: str) -> Iterator[Clients]:
+    with clients_of(moto_url) as clients:
+        yield clients
 
 
-@pytest.fixture(params=ADAPTERS)
-def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> ports.Ledger:
+@pytest.fixture(scope="session")
+def dynamodb_ministack(ministack_url: str) -> Iterator[Clients]:
+    with clients_of(ministack_url) as clients:
+        yield clients
+
+
+def _job_store(request: pytest.FixtureRequest) -> Iterator[ports.JobStore]:
     if request.param == "fake":
-        return FakeLedger(clock)
-    return SqliteLedger(request.getfixturevalue("database"), clock)
+        yield FakeJobStore()
+    elif request.param == "sqlite":
+        yield SqliteJobStore(request.getfixturevalue("database"))
+    else:
+        clients: Clients = request.getfixturevalue(request.param.replace("-", "_"))
+        with farm_in(clients) as farm:
+            yield DynamoJobStore(clients, farm, sleep)
+
+
+job_store = pytest.fixture(_job_store, params=[*ADAPTERS, *DYNAMODB], name="job_store")
+
+roomy_job_store = pytest.fixture(_job_store, params=[*ADAPTERS, "dynamodb-ministack"], name="roomy_job_store")
+"""For a thousand jobs: moto copies all that it holds at every transaction, and takes seconds for the last of them."""
+
+
+@pytest.fixture(params=[*ADAPTERS, *DYNAMODB])
+def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[ports.Ledger]:
+    if request.param == "fake":
+        yield FakeLedger(clock)
+    elif request.param == "sqlite":
+        yield SqliteLedger(request.getfixturevalue("database"), clock)
+    else:
+        clients: Clients = request.getfixturevalue(request.param.replace("-", "_"))
+        with farm_in(clients) as farm:
+            yield DynamoLedger(clients, farm, clock, sleep)
 
 
 class Pace(Struct, frozen=True):
@@ -74,7 +107,7 @@ def queue(kind_of_queue: str, request: pytest.FixtureRequest, clock: FakeClock) 
 @pytest.fixture
 def pace(kind_of_queue: str, clock: FakeClock) -> Pace:
     if kind_of_queue == "sqs":
-        return Pace(1, lambda: time.sleep(1.05))  # SQS's clock is its own, and has whole seconds
+        return Pace(1, lambda: sleep(1.05))  # SQS's clock is its own, and has whole seconds
     return Pace(90, lambda: clock.advance(90))
 
 

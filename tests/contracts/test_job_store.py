@@ -97,11 +97,11 @@ def test_get_leaves_out_unknown_ids(job_store: JobStore) -> None:
     assert job_store.get([]) == {}
 
 
-def test_get_takes_more_ids_than_fit_a_batch(job_store: JobStore) -> None:
+def test_get_takes_more_ids_than_fit_a_batch(roomy_job_store: JobStore) -> None:
     jobs = [make_job(number) for number in range(1203)]
-    job_store.submit(jobs)
+    roomy_job_store.submit(jobs)
 
-    found = job_store.get(job.id for job in reversed(jobs))
+    found = roomy_job_store.get(job.id for job in reversed(jobs))
 
     assert sorted(numbers(found.values())) == list(range(1203))
 
@@ -169,18 +169,19 @@ def test_finished_before_excludes_its_instant_and_what_is_untold(job_store: JobS
     assert numbers(job_store.finished_before(START + 4)) == [7]
 
 
-def test_untold_yields_what_a_listener_waits_for_oldest_change_first(job_store: JobStore) -> None:
+def test_finished_untold_yields_what_a_listener_waits_for_oldest_change_first(job_store: JobStore) -> None:
     entry = HistoryEntry(seq=1, state=JobState.PENDING, at=START, by="submit")
     job_store.submit(
         [
             structs.replace(untold_job(1), changed=START + 2),
-            structs.replace(untold_job(2, JobState.PENDING), changed=START + 1),
-            make_job(3, history=(entry,)),  # nobody listens
-            told_everything(untold_job(4)),
+            structs.replace(untold_job(2, JobState.ERROR), changed=START + 1),
+            untold_job(3, JobState.PENDING),  # refresh sees to it as long as it is unfinished
+            make_job(4, state=JobState.FINISHED, history=(entry,)),  # nobody listens
+            told_everything(untold_job(5)),
         ]
     )
 
-    assert numbers(job_store.finished_untold()) == [1]
+    assert numbers(job_store.finished_untold()) == [2, 1]
 
 
 def test_a_transition_moves_a_job_from_list_to_list(job_store: JobStore) -> None:
@@ -202,21 +203,22 @@ def test_a_transition_moves_a_job_from_list_to_list(job_store: JobStore) -> None
     assert list(job_store.finished_before(START + micros(3600))) == [told]
 
 
-def test_the_lists_are_whole_beyond_a_page(job_store: JobStore) -> None:
-    job_store.submit([make_job(number, created=START, changed=START) for number in range(1000)])
-    job_store.submit([make_job(number, created=START + 1) for number in range(1000, 1007)])
+def test_the_lists_are_whole_beyond_a_page(roomy_job_store: JobStore) -> None:
+    roomy_job_store.submit([make_job(number, created=START, changed=START) for number in range(1000)])
+    roomy_job_store.submit([make_job(number, created=START + 1) for number in range(1000, 1007)])
 
-    assert numbers(job_store.unfinished()) == list(range(1007))
-    assert numbers(job_store.in_state(JobState.PENDING)) == list(range(1007))
+    for jobs in (list(roomy_job_store.unfinished()), list(roomy_job_store.in_state(JobState.PENDING))):
+        assert sorted(numbers(jobs)) == list(range(1007))
+        assert [job.created for job in jobs] == [START] * 1000 + [START + 1] * 7
 
 
-def test_what_a_list_yields_may_be_changed_or_removed_on_the_way(job_store: JobStore) -> None:
-    job_store.submit([make_job(number, state=JobState.FINISHED) for number in range(1200)])
+def test_what_a_list_yields_may_be_changed_or_removed_on_the_way(roomy_job_store: JobStore) -> None:
+    roomy_job_store.submit([make_job(number, state=JobState.FINISHED) for number in range(1200)])
 
-    removed = [job_store.remove(job) for job in job_store.finished_before(START + micros(9999))]
+    removed = [roomy_job_store.remove(job) for job in roomy_job_store.finished_before(START + micros(9999))]
 
     assert removed == [True] * 1200
-    assert list(job_store.finished_since(0)) == []
+    assert list(roomy_job_store.finished_since(0)) == []
 
 
 # --- transition
@@ -302,6 +304,119 @@ def test_i3_transitions_at_the_same_time_do_not_overwrite_each_other(job_store: 
 
     job = job_store.get([job_id(1)])[job_id(1)]
     assert (job.told, job.version) == (40, 41)
+
+
+# --- transition of a job that was read before
+
+
+def test_a_job_may_be_given_as_it_was_read(job_store: JobStore) -> None:
+    (job,) = job_store.submit([make_job(1)])
+
+    written = job_store.transition(job, cancel)
+
+    assert (written.state, written.version) == (JobState.ABANDONED, 2)
+    assert job_store.get([job.id]) == {job.id: written}
+
+
+def test_a_move_of_a_job_that_was_written_since_is_made_of_the_job_as_it_stands(job_store: JobStore) -> None:
+    (stale,) = job_store.submit([make_job(1)])
+    job_store.transition(stale.id, lambda job: moves.told(job, seq=7))
+
+    written = job_store.transition(stale, cancel)
+
+    assert (written.state, written.told, written.version) == (JobState.ABANDONED, 7, 3)
+    assert job_store.get([stale.id]) == {stale.id: written}
+
+
+def test_what_a_job_was_is_no_reason_to_refuse_a_move_or_to_write_nothing(job_store: JobStore) -> None:
+    (stale,) = job_store.submit([make_job(1, state=JobState.ENCODING, lease=make_lease("old"))])
+    job_store.transition(stale.id, lambda job: structs.replace(job, lease=make_lease("new")))
+
+    def beat(job: EncodingJob) -> EncodingJob:
+        return moves.renewed(job, lease_id="new", until=START + micros(200), progress=None)
+
+    def noted(job: EncodingJob) -> EncodingJob:
+        return job if job.version == 1 else moves.told(job, seq=7)
+
+    renewed = job_store.transition(stale, beat)
+    told = job_store.transition(stale, noted)
+
+    assert renewed.lease == make_lease("new", until=START + micros(200))
+    assert (told.told, told.version) == (7, 4)
+
+
+def test_a_job_that_was_removed_since_it_was_read_cannot_be_moved(job_store: JobStore) -> None:
+    (job,) = job_store.submit([make_job(1)])
+    job_store.remove(job)
+
+    with pytest.raises(UsageError, match=job.id):
+        job_store.transition(job, cancel)
+
+    assert job_store.get([job.id]) == {}
+
+
+# --- transitions
+
+
+def test_many_jobs_are_moved_at_once(job_store: JobStore) -> None:
+    jobs = job_store.submit([make_job(number) for number in range(60)])
+
+    written = job_store.transitions([(job, cancel) for job in reversed(jobs)])
+
+    assert numbers(written) == list(range(60))[::-1]
+    assert {(job.state, job.version) for job in written} == {(JobState.ABANDONED, 2)}
+    assert job_store.get(job.id for job in jobs) == {job.id: job for job in written}
+
+
+def test_moving_nothing_writes_nothing(job_store: JobStore) -> None:
+    assert job_store.transitions([]) == []
+
+
+def test_of_many_jobs_those_that_cannot_be_moved_are_left_out_and_as_they_are(job_store: JobStore) -> None:
+    jobs = job_store.submit([make_job(number) for number in range(5)])
+    overtaken = job_store.transition(jobs[1].id, lambda job: moves.told(job, seq=7))
+    finished = job_store.transition(jobs[2].id, lambda job: moves.cancelled(job, now=START, by="somebody else"))
+    job_store.remove(jobs[3])
+
+    written = job_store.transitions([(job, cancel) for job in jobs])
+
+    assert [(job.id, job.told, job.version) for job in written] == [
+        (jobs[0].id, 0, 2),
+        (overtaken.id, 7, 3),
+        (jobs[4].id, 0, 2),
+    ]
+    now = job_store.get(job.id for job in jobs)
+    assert now == {job.id: job for job in (*written, finished)}
+
+
+def test_moves_of_one_job_are_made_one_after_the_other(job_store: JobStore) -> None:
+    first, second = job_store.submit([make_job(1), make_job(2)])
+
+    def tell(job: EncodingJob) -> EncodingJob:
+        return moves.told(job, seq=job.told + 1)
+
+    def retry(job: EncodingJob) -> EncodingJob:
+        return moves.retried(job, now=START + micros(90), by="operator")
+
+    written = job_store.transitions([(first, cancel), (second, tell), (first, retry), (first, tell), (second, tell)])
+
+    assert [(job.state, job.told, job.version) for job in written] == [
+        (JobState.ABANDONED, 0, 2),
+        (JobState.PENDING, 1, 2),
+        (JobState.PENDING, 0, 3),
+        (JobState.PENDING, 1, 4),
+        (JobState.PENDING, 2, 3),
+    ]
+    assert job_store.get([first.id, second.id]) == {first.id: written[3], second.id: written[4]}
+
+
+def test_of_many_moves_one_that_changes_nothing_writes_nothing(job_store: JobStore) -> None:
+    first, second = job_store.submit([make_job(1), make_job(2)])
+
+    written = job_store.transitions([(first, lambda job: job), (second, cancel)])
+
+    assert [job.version for job in written] == [1, 2]
+    assert written[0] == first
 
 
 # --- remove

@@ -1,9 +1,11 @@
 """What ports.Ledger promises, asked of every ledger."""
 
+import threading
+
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.fleet import Heartbeat, Launch, Spawned
+from nommerctl.domain.fleet import REFUSED_FOR, Heartbeat, Launch, Pool, Refusal, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError
@@ -119,7 +121,10 @@ def test_an_order_is_unsettled_until_its_answer_is_known(ledger: Ledger) -> None
 
     ledger.settle("token-1", Spawned(("node-1", "node-2")))
     assert ledger.overview().unsettled is None
-    assert ledger.overview().launches == (structs.replace(launch(), settled=True, nodes=("node-1", "node-2")),)
+    (settled,) = ledger.overview().launches
+    assert structs.replace(settled, request=launch().request) == structs.replace(
+        launch(), settled=True, nodes=("node-1", "node-2")
+    )  # the request of a settled order need not be kept
     assert ledger.overview().generation == 1
 
 
@@ -198,7 +203,109 @@ def test_an_unsettled_order_is_shown_however_old(ledger: Ledger, clock: FakeCloc
     assert ledger.overview().unsettled == launch()
 
 
+def test_an_order_that_is_settled_is_not_journalled_again(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", Spawned(("node-1",)))
+
+    with pytest.raises(ConflictError, match="token-1"):
+        ledger.journal(launch())
+
+    assert ledger.overview().unsettled is None
+    assert ledger.overview().generation == 1
+
+
+def test_settling_an_order_that_was_never_journalled_changes_nothing(ledger: Ledger) -> None:
+    ledger.settle("token-1", Spawned(("node-1",)))
+
+    assert ledger.overview().generation == 0
+    assert ledger.overview().launches == ()
+
+
+def test_i2_of_orders_at_the_same_time_one_is_journalled(ledger: Ledger) -> None:
+    together = threading.Barrier(4)
+    refused: list[str] = []
+
+    def order(number: int) -> None:
+        together.wait()
+        try:
+            ledger.journal(launch(number))
+        except ConflictError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=order, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 3
+    assert len(ledger.overview().launches) == 1
+
+
+# --- refused pools
+
+
+ZONE_A, ZONE_B = (Pool("c7i.xlarge", place, "spot") for place in ("eu-central-1a", "eu-central-1b"))
+
+
+def test_the_pools_that_refused_an_order_are_gone_around_for_a_while(ledger: Ledger, clock: FakeClock) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", Spawned(("node-1",), refused=(ZONE_A, ZONE_B)))
+    assert set(ledger.overview().refusals) == {Refusal(ZONE_A, START), Refusal(ZONE_B, START)}
+    assert ledger.overview().refused(clock()) == {ZONE_A, ZONE_B}
+
+    assert ledger.overview().refused(clock.advance(REFUSED_FOR)) == frozenset()
+
+
+def test_the_last_refusal_of_a_pool_counts(ledger: Ledger, clock: FakeClock) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", Spawned(refused=(ZONE_A, ZONE_B)))
+    later = clock.advance(60)
+    ledger.journal(launch(2, generation=1))
+    ledger.settle("token-2", Spawned(refused=(ZONE_A,)))
+
+    assert set(ledger.overview().refusals) == {Refusal(ZONE_A, later), Refusal(ZONE_B, START)}
+
+
+def test_settling_again_notes_no_refusal(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", Spawned(("node-1",)))
+
+    ledger.settle("token-1", Spawned(refused=(ZONE_A,)))
+
+    assert ledger.overview().refusals == ()
+
+
+def test_an_order_may_have_many_nodes_and_refusals(ledger: Ledger, clock: FakeClock) -> None:
+    nodes = tuple(f"i-{number:017x}" for number in range(1000))
+    pools = tuple(Pool(f"c{number}.large", "eu-central-1a", "spot") for number in range(150))
+    ledger.journal(launch())
+
+    ledger.settle("token-1", Spawned(nodes, pools))
+
+    overview = ledger.overview()
+    assert [order.nodes for order in overview.launches] == [nodes]
+    assert overview.refused(clock()) == set(pools)
+
+
+# --- the controller's sign of life
+
+
+def test_a_sign_of_life_is_seen(ledger: Ledger) -> None:
+    assert ledger.overview().controller_seen is None
+
+    ledger.sign(START)
+    ledger.sign(START + micros(60))
+
+    assert ledger.overview().controller_seen == START + micros(60)
+
+
 # --- decisions
+
+
+def test_a_farm_that_decided_nothing_has_no_decision(ledger: Ledger) -> None:
+    assert ledger.decisions(limit=10) == []
+    assert ledger.overview().decision is None
 
 
 def test_decisions_come_newest_first(ledger: Ledger) -> None:
@@ -206,6 +313,7 @@ def test_decisions_come_newest_first(ledger: Ledger) -> None:
     for one in kept:
         ledger.decide(one)
 
+    assert ledger.overview().decision == kept[4]
     assert ledger.decisions(limit=2) == [kept[4], kept[3]]
     assert ledger.decisions(limit=10) == kept[::-1]
 
@@ -217,11 +325,11 @@ def test_decisions_of_one_instant_are_all_kept(ledger: Ledger) -> None:
     assert [one.launch for one in ledger.decisions(limit=10)] == [2, 1]
 
 
-def test_a_decision_is_kept_for_a_week(ledger: Ledger) -> None:
+def test_a_decision_is_kept_for_a_week(ledger: Ledger, clock: FakeClock) -> None:
     ledger.decide(decision(1))
 
-    ledger.decide(decision(2, at=START + micros(7 * DAY)))
+    ledger.decide(decision(2, at=clock.advance(7 * DAY)))
     assert [one.launch for one in ledger.decisions(limit=10)] == [2, 1]
 
-    ledger.decide(decision(3, at=START + micros(7 * DAY + 1)))
+    ledger.decide(decision(3, at=clock.advance(0.000001)))
     assert [one.launch for one in ledger.decisions(limit=10)] == [3, 2]
