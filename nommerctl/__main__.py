@@ -1,5 +1,7 @@
 """The entry point of the `nommerctl` command and of `python -m nommerctl`."""
 
+import atexit
+import gc
 import signal
 import sys
 from types import FrameType
@@ -15,6 +17,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         sys.unraisablehook = _not_raised
+        atexit.register(gc.freeze)  # at its end Python looks for cycles in all there is: 30 ms of a pass on AWS
         signal.signal(signal.SIGTERM, _terminate)
         end_in_time()
         code = run()

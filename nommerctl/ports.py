@@ -316,7 +316,8 @@ class Fleet(FleetReads, Protocol):
     def spawn_instances(self, launch: Launch) -> Spawned:
         """Give an order; return its nodes, fewer than `launch.count` if there was no more room.
 
-        Giving the same order again, by its token, starts nothing twice and answers the same ids.
+        Giving the same order again, by its token, starts nothing twice and answers the same ids. What is returned is
+        final, and its `fault` is to be told once it has been settled; what is raised leaves it open what came of it.
         """
 
     def end_instances(self, nodes: Sequence[NodeId]) -> None:

@@ -127,8 +127,11 @@ def launch(writes: FarmWrites, order: Launch) -> None:
 
 
 def give(writes: FarmWrites, order: Launch) -> None:
-    """Give a journalled order, for the first time or again, and settle it."""
-    writes.ledger.settle(order.token, writes.fleet.spawn_instances(order))
+    """Give a journalled order, for the first time or again, and settle it; what was wrong with it comes out."""
+    spawned = writes.fleet.spawn_instances(order)
+    writes.ledger.settle(order.token, spawned)
+    if spawned.fault is not None:
+        raise spawned.fault
 
 
 def _end(node: str) -> Effect:

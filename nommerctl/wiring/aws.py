@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager, EC2Instances
-from nommerctl.adapters.aws.job_store import DynamoJobReads, DynamoJobStore
+from nommerctl.adapters.aws.job_reads import DynamoJobReads
+from nommerctl.adapters.aws.job_store import DynamoJobStore
 from nommerctl.adapters.aws.ledger import DynamoLedger, DynamoLedgerReads
 from nommerctl.adapters.aws.names import changes_queue, new_jobs_queue
 from nommerctl.adapters.aws.outbox import Outbox, PostedQueue
@@ -51,10 +52,10 @@ class AwsBackend:
         """Return the farm for a dry run, or for somebody who only looks: nothing of it can write."""
         clients, urls = self._looking, self._urls(self._looking, remember=False)
         return FarmReads(
-            store=DynamoJobReads(clients, self._farm, sleep=time.sleep),
+            store=DynamoJobReads(clients, self._farm, time.sleep),
             cache=self._cached,
-            ledger=DynamoLedgerReads(clients, self._farm, self._clock),
-            fleet=EC2Instances(clients, self._farm, self._settings),
+            ledger=DynamoLedgerReads(clients, self._farm, self._clock, time.sleep),
+            fleet=EC2Instances(lambda: clients.ec2, self._farm, self._settings),
             new_jobs=SqsQueueReads(clients, new_jobs_queue(self._farm), urls),
             changes=SqsQueueReads(clients, changes_queue(self._farm), urls),
         )
@@ -83,12 +84,12 @@ class AwsBackend:
     @functools.cached_property
     def store(self) -> JobStore:
         """The jobs."""
-        return DynamoJobStore(self.clients, self._farm, sleep=time.sleep)
+        return DynamoJobStore(self.clients, self._farm, time.sleep)
 
     @functools.cached_property
     def ledger(self) -> Ledger:
         """What is known of the farm."""
-        return DynamoLedger(self.clients, self._farm, self._clock)
+        return DynamoLedger(self.clients, self._farm, self._clock, time.sleep)
 
     @functools.cached_property
     def new_jobs(self) -> Queue:
@@ -115,7 +116,7 @@ class AwsBackend:
 
     def fleet(self, environment: Mapping[str, str]) -> Fleet:  # noqa: ARG002 - it reaches no instance
         """Return the nodes."""
-        return EC2InstanceManager(self.clients, self._farm, self._settings)
+        return EC2InstanceManager(lambda: self.clients.ec2, self._farm, self._settings, self._clock)
 
     def close(self) -> None:
         """Close what was opened."""

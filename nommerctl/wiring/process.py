@@ -31,9 +31,9 @@ def new_lease_id() -> str:
     return os.urandom(8).hex()
 
 
-def new_token() -> str:
-    """Return the token of an order for nodes."""
-    return os.urandom(4).hex()
+def new_token(size: int = 4) -> str:
+    """Return the token of an order for nodes, of so many bytes."""
+    return os.urandom(size).hex()
 
 
 def environment() -> Mapping[str, str]:

@@ -22,6 +22,9 @@ from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.limits import OVERTIME, Limits
 
+TOKEN_OF_AN_ACCOUNT = 16
+"""Bytes of an order's token that nobody else in an AWS account has."""
+
 Make: TypeAlias = Callable[[Farm, FarmReads, Performer, News], Outcome]
 
 
@@ -49,7 +52,7 @@ def _scale(farm: Farm, reads: FarmReads, perform: Performer, _news: News) -> Out
         cache_settings=farm.settings.cache,
         silence=farm.settings.worker.controller_silence,
         clock=farm.clock,
-        new_token=process.new_token,
+        new_token=partial(process.new_token, 4 if farm.is_local else TOKEN_OF_AN_ACCOUNT),
     )
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -16,8 +17,9 @@ from nommerctl.adapters.local.worker_log import rotate
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.config import Backend
 from nommerctl.domain.text import shown_lines
-from nommerctl.domain.times import rfc3339
+from nommerctl.domain.times import Instant, rfc3339
 from nommerctl.errors import ExitCode, UnreachableError
+from nommerctl.ports import Ledger
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.machine import Machine, hourly_price, this_machine
@@ -64,12 +66,17 @@ def run_worker(
             slots=slots or settings.slots,
             once=once,
             keep_nodes=farm.settings.scale.min_nodes if launched else 0,
+            controller_seen=partial(_controller_seen, ports.ledger) if launched else None,
             leave_to_on_demand=machine.leaves_to_on_demand(farm.settings.aws),
         )
         told = _worked(farm, worker)
     if power_off and told is ExitCode.DONE:
         process.power_off()
     return told
+
+
+def _controller_seen(ledger: Ledger) -> Instant | None:
+    return ledger.overview().controller_seen
 
 
 def node_name(farm: Farm, machine: Machine) -> str:
