@@ -281,7 +281,7 @@ class Ledger(LedgerReads, Protocol):
         """Leave the controller's sign of life, by which nodes know that somebody still looks after them."""
 
     def decide(self, decision: Decision) -> None:
-        """Keep a decision, for a week."""
+        """Keep a decision, for a week; its instant is a sign of life too."""
 
 
 # --- the fleet -------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def scale(
     decision = _decision(plan, view, settings, now)
     if _worth_keeping(decision, view):  # before it is carried out: whatever comes of that, this was decided
         perform.quietly(lambda writes: writes.ledger.decide(decision))
-    if _sign_due(view, silence, now):
+    elif _sign_due(view, silence, now):
         perform.quietly(lambda writes: writes.ledger.sign(now))
     _apply(reads, perform, plan, view=view, slots=settings.jobs_per_node, now=now, new_token=new_token)
     return perform.outcome("scale", held=plan.held, plan=decision)

@@ -90,6 +90,11 @@ class Farm:
         """The job cache's."""
         return self.state_dir / "cache"
 
+    @property
+    def _folders_of_backend(self) -> tuple[Path, ...]:
+        """Where the backend keeps what saves it requests and time."""
+        return () if self.is_local else (self.state_dir / "aws",)
+
     def prepare(self) -> None:
         """Make the state folder and what belongs into it, for this user alone.
 
@@ -97,7 +102,7 @@ class Farm:
             PermissionDeniedError: it cannot be made, or it is there and others could change what is in it.
         """
         try:
-            for folder in (self.state_dir, self.locks, self.workers, self.logs):
+            for folder in (self.state_dir, self.locks, self.workers, self.logs, *self._folders_of_backend):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner(self.state_dir.stat())
         except OSError as error:

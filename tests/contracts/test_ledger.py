@@ -291,6 +291,14 @@ def test_an_order_may_have_many_nodes_and_refusals(ledger: Ledger, clock: FakeCl
 # --- the controller's sign of life
 
 
+def test_a_decision_is_a_sign_of_life(ledger: Ledger) -> None:
+    ledger.sign(START)
+
+    ledger.decide(decision(1, at=START + micros(60)))
+
+    assert ledger.overview().controller_seen == START + micros(60)
+
+
 def test_a_sign_of_life_is_seen(ledger: Ledger) -> None:
     assert ledger.overview().controller_seen is None
 

@@ -86,3 +86,4 @@ class FakeLedger:
         with self._lock:
             kept = [other for other in self._decisions if other.at >= decision.at - 7 * _DAY]
             self._decisions = [*kept, decision]
+            self._seen = decision.at

@@ -5,7 +5,6 @@ from itertools import count, islice
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ledger_items import (
-    CONTROLLER,
     DECISIONS,
     DECISIONS_KEPT,
     FARM,
@@ -23,6 +22,7 @@ from nommerctl.adapters.aws.ledger_items import (
     launch_key,
     node_key,
     overview_of,
+    sign_item,
     text_of,
 )
 from nommerctl.adapters.aws.names import ledger_table
@@ -132,18 +132,19 @@ class DynamoLedger(DynamoLedgerReads):
 
     def sign(self, at: Instant) -> None:
         """Leave the controller's sign of life."""
-        self._table.write(put({**key_of(CONTROLLER), "at": {"N": str(at)}}))
+        self._table.write(put(sign_item(at)))
 
     def decide(self, decision: Decision) -> None:
         """Keep a decision for a week, and besides as the last one; the very same at one instant is one decision."""
         record = {"record": text_of(decision)}
         last = put({**key_of(LAST_DECISION), **record})
+        sign = put(sign_item(decision.at))
         for number in count():
             expires = {EXPIRES: expiry(decision.at, DECISIONS_KEPT)}
             one = put(
                 {**decision_key(decision.at, number), **record, **expires}, condition="attribute_not_exists(#key)"
             )
-            failed = self._table.write_together([one, last])
+            failed = self._table.write_together([one, last, sign])
             if not failed or failed[0].item.get("record") == record["record"]:
                 return
 

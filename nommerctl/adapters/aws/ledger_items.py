@@ -70,6 +70,11 @@ def node_key(node: NodeId) -> Item:
     return key_of(_NODE + node)
 
 
+def sign_item(at: Instant) -> Item:
+    """Return the item of the controller's sign of life."""
+    return {**key_of(CONTROLLER), "at": {"N": str(at)}}
+
+
 def text_of(record: Struct) -> Item:
     """Return the value that keeps a record."""
     return {"S": _to_json.encode(record).decode()}

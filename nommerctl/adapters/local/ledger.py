@@ -139,6 +139,7 @@ class SqliteLedger(SqliteLedgerReads):
         def change(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM decisions WHERE at < ?", (decision.at - _DECISIONS_KEPT,))
             connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, sealed(decision)))
+            _write_control(connection, _CONTROLLER, decision.at)
 
         self._database.write(change)
 
