@@ -17,37 +17,15 @@ from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import PermissionDeniedError, SettingsError, TryAgainError, UnreachableError
 from tests.builders import job_id, make_job
-from tests.dynamodb import THROTTLED, Body, Fault, Wire, answer, body_of, clients_of, error, farm_in, wire_to
+from tests.dynamodb import THROTTLED, Body, Fault, Wire, answer, body_of, clients_of, error
 from tests.fakes.clock import START
 
 
 @pytest.fixture(scope="module")
 def clients(ministack_url: str) -> Iterator[Clients]:
+    """MiniStack alone: what is read is the same on both, and moto takes its time to write it."""
     with clients_of(ministack_url) as clients:
         yield clients
-
-
-@pytest.fixture
-def farm(clients: Clients) -> Iterator[str]:
-    with farm_in(clients) as farm:
-        yield farm
-
-
-@pytest.fixture
-def pauses() -> list[float]:
-    """What the store slept for, in seconds."""
-    return []
-
-
-@pytest.fixture
-def store(clients: Clients, farm: str, pauses: list[float]) -> DynamoJobStore:
-    return DynamoJobStore(clients, farm, pauses.append)
-
-
-@pytest.fixture
-def wire(clients: Clients) -> Iterator[Wire]:
-    with wire_to(clients) as wire:
-        yield wire
 
 
 def write_item(clients: Clients, farm: str, job: EncodingJob, **attributes: Body) -> None:

@@ -1,7 +1,4 @@
-"""What the ledger in DynamoDB costs, what it keeps, and what becomes of a write on a bad day."""
-
-from collections.abc import Callable, Iterator
-from time import sleep
+"""What the ledger in DynamoDB costs, what it keeps, and how it is read while others write."""
 
 import pytest
 from msgspec import structs
@@ -10,86 +7,21 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ledger import DynamoLedger
 from nommerctl.adapters.aws.ledger_items import beat_item, decision_key, launch_item, launch_key
 from nommerctl.adapters.aws.names import ledger_table
-from nommerctl.domain.fleet import Heartbeat, Launch, Pool, Spawned
-from nommerctl.domain.outcome import Decision
-from nommerctl.domain.overview import Overview
-from nommerctl.errors import ConflictError, NommerctlError, PermissionDeniedError, TryAgainError, UnreachableError
-from tests.dynamodb import THROTTLED, Body, Fault, Wire, cancelled, clients_of, error, farm_in, reset, wire_to
+from nommerctl.domain.fleet import Spawned
+from nommerctl.errors import UnreachableError
+from tests.adapters.aws.dynamodb.ledger_writes import BEAT, DECISION, LAUNCH, NEXT, POOL, WRITES, each_write, prepared
+from tests.dynamodb import Body, Wire
 from tests.fakes.clock import START, FakeClock
 
 HOUR = 3600
 DAY = 24 * HOUR
 START_S = START // 1_000_000
 
-LAUNCH = Launch(token="t1", generation=0, count=2, slots=1, ordered=START, request='{"count": 2}')
-NEXT = structs.replace(LAUNCH, token="t2", generation=1)
-BEAT = Heartbeat(node="i-1", started=START, at=START, slots=2)
-DECISION = Decision(at=START, launch=1, end=(), reasons=("one job waits",), inputs={"backlog": 1})
-POOL = Pool("c7i.xlarge", "eu-central-1a", "spot")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(scope="module", params=["moto", "ministack"])
-def clients(request: pytest.FixtureRequest) -> Iterator[Clients]:
-    """moto refuses a transaction that is repeated by its token, MiniStack takes it for done as DynamoDB does."""
-    with clients_of(request.getfixturevalue(f"{request.param}_url")) as clients:
-        yield clients
-
-
-@pytest.fixture
-def farm(clients: Clients) -> Iterator[str]:
-    with farm_in(clients) as farm:
-        yield farm
-
-
-@pytest.fixture
-def pauses() -> list[float]:
-    """What the ledger slept for, in seconds."""
-    return []
-
-
-@pytest.fixture
-def ledger(clients: Clients, farm: str, clock: FakeClock, pauses: list[float]) -> DynamoLedger:
-    return DynamoLedger(clients, farm, clock, pauses.append)
-
-
-@pytest.fixture
-def wire(clients: Clients) -> Iterator[Wire]:
-    with wire_to(clients) as wire:
-        yield wire
-
 
 def items(clients: Clients, farm: str) -> dict[str, Body]:
     """All that is in the table, by key."""
     found = clients.dynamodb.scan(TableName=ledger_table(farm), ConsistentRead=True)["Items"]
     return {item["key"]["S"]: dict(item) for item in found}
-
-
-WRITES: dict[str, tuple[str, Callable[[DynamoLedger], object]]] = {
-    "beat": ("PutItem", lambda ledger: ledger.beat(structs.replace(BEAT, active=1))),
-    "mark": ("UpdateItem", lambda ledger: ledger.mark("i-1", START)),
-    "forget": ("DeleteItem", lambda ledger: ledger.forget("i-1")),
-    "journal": ("TransactWriteItems", lambda ledger: ledger.journal(NEXT)),
-    "settle": ("TransactWriteItems", lambda ledger: ledger.settle("t2", Spawned(("i-2",), (POOL,)))),
-    "sign": ("PutItem", lambda ledger: ledger.sign(START)),
-    "decide": ("TransactWriteItems", lambda ledger: ledger.decide(DECISION)),
-}
-
-each_write = pytest.mark.parametrize("name", list(WRITES))
-
-
-def prepared(ledger: DynamoLedger, name: str) -> Overview:
-    """A ledger in which each of the writes changes something, as it is before."""
-    ledger.beat(BEAT)
-    ledger.journal(LAUNCH)
-    ledger.settle("t1", Spawned(("i-1",)))
-    if name == "settle":
-        ledger.journal(NEXT)
-    return ledger.overview()
 
 
 # --- what it costs
@@ -192,81 +124,6 @@ def test_the_same_decision_at_the_same_instant_is_one(ledger: DynamoLedger) -> N
 
     assert [decision.launch for decision in ledger.decisions(limit=10)] == [2, 1]
     assert ledger.overview().decision == structs.replace(DECISION, launch=2)
-
-
-# --- a bad day
-
-
-@each_write
-@pytest.mark.parametrize("heeded", [True, False], ids=["answer lost", "broken off"])
-def test_a_write_that_gets_no_answer_is_made_once(
-    *, ledger: DynamoLedger, clients: Clients, wire: Wire, clock: FakeClock, name: str, heeded: bool
-) -> None:
-    operation, write = WRITES[name]
-    with farm_in(clients) as elsewhere:
-        undisturbed = DynamoLedger(clients, elsewhere, clock, sleep)
-        prepared(undisturbed, name)
-        write(undisturbed)
-        expected = undisturbed.overview(), undisturbed.decisions(limit=10)
-    prepared(ledger, name)
-    wire.on(operation, *[wire.lost if heeded else reset] * 2)
-
-    write(ledger)
-
-    assert (ledger.overview(), ledger.decisions(limit=10)) == expected
-
-
-@each_write
-@pytest.mark.parametrize(
-    ("fault", "kind", "words"),
-    [
-        (reset, UnreachableError, "AWS cannot be reached for dynamodb:"),
-        (error("InternalServerError", status=500), UnreachableError, "AWS failed at dynamodb:"),
-        (error(THROTTLED), TryAgainError, "AWS throttles dynamodb:"),
-        (error("AccessDeniedException"), PermissionDeniedError, r"AWS refuses dynamodb:.* on table 'nommerctl-test-"),
-    ],
-    ids=["reset", "500", "throttled", "denied"],
-)
-def test_a_write_that_is_never_taken_changes_nothing(
-    *, ledger: DynamoLedger, wire: Wire, name: str, fault: Fault, kind: type[NommerctlError], words: str
-) -> None:
-    before = prepared(ledger, name)
-    operation, write = WRITES[name]
-    wire.on(operation, *[fault] * 4)
-
-    with pytest.raises(kind, match=words):
-        write(ledger)
-
-    assert ledger.overview() == before
-
-
-@each_write
-def test_what_is_being_written_by_others_is_waited_for(
-    ledger: DynamoLedger, wire: Wire, pauses: list[float], name: str
-) -> None:
-    before = prepared(ledger, name)
-    operation, write = WRITES[name]
-    together = operation == "TransactWriteItems"
-    wire.on(operation, cancelled("TransactionConflict", "None") if together else error("TransactionConflictException"))
-
-    write(ledger)
-
-    assert len(pauses) == 1
-    assert ledger.overview() != before
-
-
-def test_i2_an_order_whose_journal_got_no_answer_keeps_others_from_being_given(
-    ledger: DynamoLedger, wire: Wire
-) -> None:
-    wire.on("TransactWriteItems", *[wire.lost] * 4)
-    with pytest.raises(UnreachableError):
-        ledger.journal(LAUNCH)
-
-    with pytest.raises(ConflictError, match="order t9 must wait: the answer to order t1 is not known yet"):
-        ledger.journal(structs.replace(LAUNCH, token="t9"))
-
-    ledger.journal(LAUNCH)
-    assert ledger.overview().unsettled == LAUNCH
 
 
 # --- an overview that others write into
