@@ -202,6 +202,9 @@ class CachedJobs(Protocol):
     def untold(self) -> list[JobId]:
         """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
 
+    def waiting_for_on_demand(self) -> int:
+        """Return how many cached jobs wait for a node that nobody takes away, without decoding a job."""
+
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""
 
@@ -293,6 +296,10 @@ class FleetReads(Protocol):
     @property
     def lag(self) -> float:
         """How many seconds it may take until a new node is shown, 0 if it is shown at once."""
+
+    @property
+    def offers_on_demand(self) -> bool:
+        """Whether its nodes may be taken away, but for those that are ordered `on_demand`."""
 
     def get_instances(self) -> list[Instance]:
         """Return every node of this farm that exists, dead ones too until they are ended. Whole, or an error.

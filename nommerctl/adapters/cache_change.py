@@ -10,7 +10,8 @@ from nommerctl.adapters.cache_table import CacheDamagedError, Head, Known
 from nommerctl.adapters.seal import seal_of, sealed
 from nommerctl.domain.batches import batches
 from nommerctl.domain.cached import as_cached
-from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.job import EncodingJob, JobId, wants_on_demand
+from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class CacheChange:
         self._before = cache_table.head(connection)
         self._counts = Counter(self._before.counts)
         self._untold = set(self._before.untold)
+        self._on_demand = set(self._before.on_demand)
         self.status = self._before.status
 
     def put(self, jobs: Iterable[EncodingJob]) -> None:
@@ -54,7 +56,9 @@ class CacheChange:
         if any(count < 0 for count in self._counts.values()):
             what = "its counts are wrong"
             raise CacheDamagedError(what)
-        head = Head(self.status, dict(+self._counts), tuple(sorted(self._untold)))
+        head = Head(
+            self.status, dict(+self._counts), untold=_in_order(self._untold), on_demand=_in_order(self._on_demand)
+        )
         return None if head == self._before else head
 
     def _put(self, jobs: Iterable[EncodingJob], known: dict[JobId, Known]) -> None:
@@ -73,7 +77,8 @@ class CacheChange:
                 if old.state is not job.state and job.id not in entered:
                     moved.add(job.id)
             self._counts[job.state] += 1
-            (self._untold.add if job.untold else self._untold.discard)(job.id)
+            _note(self._untold, job.id, holds=bool(job.untold))
+            _note(self._on_demand, job.id, holds=job.state is JobState.PENDING and wants_on_demand(job))
             known[job.id] = new
             entered.add(job.id)
             entries.append((job.id, job.state.value, text))
@@ -84,4 +89,13 @@ class CacheChange:
         gone = list(ids)
         self._counts.subtract(known[job_id].state for job_id in gone)
         self._untold.difference_update(gone)
+        self._on_demand.difference_update(gone)
         cache_table.delete(self._connection, gone)
+
+
+def _note(ids: set[JobId], job_id: JobId, *, holds: bool) -> None:
+    (ids.add if holds else ids.discard)(job_id)
+
+
+def _in_order(ids: set[JobId]) -> tuple[JobId, ...]:
+    return tuple(sorted(ids))

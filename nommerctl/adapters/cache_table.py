@@ -78,11 +78,16 @@ class CacheDamagedError(UnreachableError):
 
 
 class Head(Struct, frozen=True):
-    """What of the cache is no job's. `counts` leaves out states that no job has; `untold` are ids, in order."""
+    """What of the cache is no job's. `counts` leaves out states that no job has.
+
+    `untold` are the jobs of which somebody has to be told, `on_demand` those that wait for a node that nobody takes
+    away: ids, in order.
+    """
 
     status: CacheStatus = CacheStatus()
     counts: dict[JobState, Annotated[int, Meta(ge=1)]] = {}
     untold: tuple[JobId, ...] = ()
+    on_demand: tuple[JobId, ...] = ()
 
 
 class Known(Struct, frozen=True, kw_only=True, gc=False):
@@ -165,6 +170,11 @@ def counts(connection: sqlite3.Connection) -> dict[JobState, int]:
 def untold(connection: sqlite3.Connection) -> list[JobId]:
     """The cached jobs of which somebody has to be told; no entry of a job is read."""
     return list(head(connection).untold)
+
+
+def waiting_for_on_demand(connection: sqlite3.Connection) -> int:
+    """How many cached jobs wait for a node that nobody takes away; no entry of a job is read."""
+    return len(head(connection).on_demand)
 
 
 def job(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:

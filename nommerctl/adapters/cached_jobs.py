@@ -65,6 +65,10 @@ class CacheReads(ABC):
         """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
         return self._read(cache_table.untold)
 
+    def waiting_for_on_demand(self) -> int:
+        """Return how many cached jobs wait for a node that nobody takes away, without decoding a job."""
+        return self._read(cache_table.waiting_for_on_demand)
+
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""
         return self._read(cache_table.status)

@@ -81,7 +81,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     """An order for nodes, journalled before it is given and repeated byte for byte until it is settled.
 
     `generation` is the farm's when it was decided; at most one order is unsettled at a time. `request` is the exact
-    text that the fleet was, or will be, asked with. `nodes` are the ids that came of it.
+    text that the fleet was, or will be, asked with; `on_demand` says that it asks for nodes that nobody takes away.
+    `nodes` are the ids that came of it.
     """
 
     token: str
@@ -90,6 +91,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     slots: int
     ordered: Instant
     request: str
+    on_demand: bool = False
     settled: bool = False
     nodes: tuple[NodeId, ...] = ()
 
@@ -110,7 +112,8 @@ class Depth(Struct, frozen=True):
 class Node(Struct, frozen=True, kw_only=True):
     """A node as scale and `nodes` see it: the fleet's word and the ledger's, side by side.
 
-    `beat` is its last heartbeat, None if it never gave one. `marked` is when a pass first found it silent.
+    `beat` is its last heartbeat, None if it never gave one. `marked` is when a pass first found it silent. `ordered` is
+    the order that it came of, None if none is known.
     """
 
     id: NodeId
@@ -119,6 +122,14 @@ class Node(Struct, frozen=True, kw_only=True):
     slots: int
     beat: Heartbeat | None = None
     marked: Instant | None = None
+    ordered: Launch | None = None
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether it was bought so that nobody takes it away, by its own word, or by that of its order."""
+        if self.beat is not None and self.beat.market:
+            return self.beat.market == "on-demand"
+        return self.ordered is not None and self.ordered.on_demand
 
     @property
     def active(self) -> int:
@@ -145,7 +156,7 @@ def joined(
     that brought it up. The slots of a node that has not given a beat yet are those it was ordered with, 1 if no order
     names it. A row that only marks a node (`at` 0) holds no beat.
     """
-    ordered = {node: launch.slots for launch in launches for node in launch.nodes}
+    ordered = {node: launch for launch in launches for node in launch.nodes}
     shown = {instance.id: instance for instance in instances}
     unseen = [
         Instance(node, alive=True, launched=launch.ordered)
@@ -158,14 +169,16 @@ def joined(
     for instance in sorted(existing, key=lambda instance: instance.id):
         row = rows.get(instance.id)
         beat = row if row and row.at else None
+        order = ordered.get(instance.id)
         nodes.append(
             Node(
                 id=instance.id,
                 alive=instance.alive,
                 launched=instance.launched,
-                slots=beat.slots if beat else ordered.get(instance.id, 1),
+                slots=beat.slots if beat else order.slots if order else 1,
                 beat=beat,
                 marked=row.marked if row else None,
+                ordered=order,
             )
         )
     return nodes

@@ -4,7 +4,7 @@ A policy says how many nodes the demand wants. Everything that must hold whateve
 knowledge, silent nodes) is applied around it, in `decide`, once for all policies.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -26,13 +26,15 @@ class FarmView(Struct, frozen=True, kw_only=True):
     """What scale has read: cached jobs by state, the queues' depths, nodes, and the ledger.
 
     The ledger was read before the nodes: an order under its generation is void if another was settled since. `changes`
-    is None where cache and queue of new jobs agree. `cache_age` is the seconds since the last refresh, None if there
-    never was one, negative if the clock went back since; `cache_max_age` is what is allowed.
+    is None where cache and queue of new jobs agree. `on_demand` is how many jobs wait for a node that nobody takes
+    away. `cache_age` is the seconds since the last refresh, None if there never was one, negative if the clock went
+    back since; `cache_max_age` is what is allowed.
     """
 
     jobs: dict[JobState, int]
     new_jobs: Depth
     changes: Depth | None
+    on_demand: int = 0
     nodes: tuple[Node, ...]
     ledger: Overview
     cache_age: float | None
@@ -57,9 +59,13 @@ class Ending(Struct, frozen=True):
 
 
 class ScalePlan(Struct, frozen=True, kw_only=True):
-    """What one pass of scale is going to do. `again` is an order to be repeated as it was journalled."""
+    """What one pass of scale is going to do. `again` is an order to be repeated as it was journalled.
+
+    With `on_demand` the nodes to be launched are such that nobody takes away.
+    """
 
     launch: int = 0
+    on_demand: bool = False
     again: Launch | None = None
     mark: tuple[Ending, ...] = ()
     end: tuple[Ending, ...] = ()
@@ -148,6 +154,12 @@ def _capped(wanted: int, room: int, settings: ScaleSettings) -> tuple[int, tuple
     return launch, tuple(held)
 
 
+def _on_demand(view: FarmView, sound: Sequence[Node], settings: ScaleSettings) -> int:
+    """How many nodes are to be launched for the jobs that want one that stays; what else is wanted has to wait."""
+    free = sum(node.slots - node.active for node in sound if node.on_demand)
+    return -(-max(view.on_demand - free, 0) // settings.jobs_per_node)
+
+
 def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     """Plan one pass: pure, and the same for a dry run.
 
@@ -169,9 +181,13 @@ def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     wanted, why = _policy(settings.policy)(view.demand, slots, settings)
     if living + wanted < settings.min_nodes:
         wanted, why = settings.min_nodes - living, f"{living} nodes are fewer than min_nodes = {settings.min_nodes}"
+    on_demand = _on_demand(view, sound, settings)
+    if on_demand:
+        wanted, why = on_demand, f"{counted(view.on_demand, 'job')} interrupted too often for spot: on-demand"
     launch, held = _capped(wanted, settings.max_nodes - living, settings)
     return ScalePlan(
         launch=launch,
+        on_demand=bool(on_demand),
         end=tuple(end),
         mark=tuple(mark),
         held=held,

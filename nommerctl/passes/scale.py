@@ -63,6 +63,7 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         jobs=jobs,
         new_jobs=new_jobs,
         changes=None if agreed else reads.changes.depth(),
+        on_demand=reads.cache.waiting_for_on_demand() if reads.fleet.offers_on_demand else 0,
         nodes=tuple(_nodes(reads, ledger, now)),
         ledger=ledger,
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
@@ -111,7 +112,14 @@ def _apply(
             count=plan.launch,
             slots=slots,
             ordered=now,
-            request=reads.fleet.request(token=token, count=plan.launch, slots=slots, avoid=view.ledger.refused(now)),
+            request=reads.fleet.request(
+                token=token,
+                count=plan.launch,
+                slots=slots,
+                avoid=view.ledger.refused(now),
+                on_demand=plan.on_demand,
+            ),
+            on_demand=plan.on_demand,
         )
         perform(Change("launch", counted(plan.launch, "node"), plan.reasons[0]), lambda writes: launch(writes, order))
     if plan.resync:

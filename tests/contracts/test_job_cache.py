@@ -11,7 +11,7 @@ from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.disk_cache import open_cache
 from nommerctl.domain import moves
 from nommerctl.domain.cached import CacheStatus
-from nommerctl.domain.job import EncodingJob, Media, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Media, Progress
 from nommerctl.domain.limits import AttemptLimits
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
@@ -264,3 +264,27 @@ def test_a_job_may_come_twice_in_one_batch(cache: Cache) -> None:
 
     assert cache.reader.get_cached_jobs() == {job_id(1): make_job(1, version=2, state=JobState.FINISHED)}
     assert cache.reader.count_by_state()[JobState.FINISHED] == 1
+
+
+def test_whose_listeners_wait_is_told_without_reading_a_job(cache: Cache) -> None:
+    entry = HistoryEntry(seq=1, state=JobState.PENDING, at=START, by="cli")
+    waiting = [make_job(number, notify_url="http://shop.example/", history=(entry,)) for number in (1, 2, 3)]
+    cache.writer.update_jobs([*waiting, make_job(4, history=(entry,))])
+    assert cache.reader.untold() == [job.id for job in waiting]
+
+    cache.writer.update_job(structs.replace(waiting[0], told=1, version=1))
+    cache.writer.remove_job(waiting[1])
+    assert cache.reader.untold() == [waiting[2].id]
+
+    cache.writer.reset([], as_of=START + micros(60))
+    assert cache.reader.untold() == []
+
+
+def test_how_many_wait_for_a_node_that_stays_is_told_without_reading_a_job(cache: Cache) -> None:
+    wanting = [make_job(number, interruptions=2) for number in (1, 2, 3)]
+    cache.writer.update_jobs([*wanting, make_job(4, interruptions=1)])
+    assert cache.reader.waiting_for_on_demand() == 3
+
+    cache.writer.update_job(structs.replace(wanting[0], state=JobState.DOWNLOADING, version=1))
+    cache.writer.remove_job(wanting[1])
+    assert cache.reader.waiting_for_on_demand() == 1

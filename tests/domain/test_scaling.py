@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -161,3 +162,39 @@ def test_i2_no_plan_exceeds_the_bound(  # noqa: PLR0917 - hypothesis passes them
     living = sum(each.alive for each in nodes)
     assert plan.launch == 0 or living + plan.launch + (ordered or 0) <= max_nodes
     assert all(ending.node in {each.id for each in nodes} for ending in (*plan.end, *plan.mark))
+
+
+# --- jobs that were interrupted too often
+
+
+def on_demand_node(name: str, *, active: int = 0, beat: bool = True) -> Node:
+    order = Launch(token="t", generation=0, count=1, slots=2, ordered=START, request="", on_demand=True)
+    heartbeat = Heartbeat(node=name, started=START, at=START, slots=2, active=active) if beat else None
+    return Node(id=name, alive=True, launched=START, slots=2, beat=heartbeat, ordered=order)
+
+
+def test_jobs_that_were_interrupted_too_often_get_nodes_that_stay() -> None:
+    plan = decide(view(6, on_demand=3), structs.replace(FEW, max_nodes=9), START)
+    assert (plan.launch, plan.on_demand) == (2, True)
+    assert plan.reasons == ("3 jobs interrupted too often for spot: on-demand",)
+
+
+def test_they_get_one_though_spot_nodes_have_room() -> None:
+    plan = decide(view(1, nodes=(node("spot"),), on_demand=1), FEW, START)
+    assert (plan.launch, plan.on_demand) == (1, True)
+
+
+def test_they_stay_within_the_bound() -> None:
+    plan = decide(view(9, nodes=(node("a"), node("b"), node("c")), on_demand=2), FEW, START)
+    assert (plan.launch, [held.by for held in plan.held]) == (0, ["max_nodes"])
+
+
+@pytest.mark.parametrize("beat", [True, False], ids=["at work", "not up yet"])
+def test_a_node_that_stays_and_has_room_is_enough(beat: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    plan = decide(view(2, nodes=(on_demand_node("a", beat=beat),), on_demand=2), FEW, START)
+    assert (plan.launch, plan.on_demand) == (0, False)
+
+
+def test_a_node_that_stays_and_is_busy_is_none() -> None:
+    plan = decide(view(2, nodes=(on_demand_node("a", active=2),), on_demand=1), FEW, START)
+    assert (plan.launch, plan.on_demand) == (1, True)

@@ -2,23 +2,29 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.ports import Clock
 
+if TYPE_CHECKING:
+    from nommerctl.errors import NommerctlError
+
 
 class FakeFleet:
     """A ports.Fleet. `room` is how many nodes it can hold; `kill` makes one die where it stands."""
 
     lag = 0.0
+    offers_on_demand = False
 
     def __init__(self, clock: Clock, *, room: int = 100) -> None:
         self.room = room
         self.instances: dict[NodeId, Instance] = {}
         self.orders: dict[str, list[NodeId]] = {}
         self.requests: list[str] = []
+        self.fault: NommerctlError | None = None
         self._clock = clock
 
     def get_instances(self) -> list[Instance]:
@@ -37,7 +43,7 @@ class FakeFleet:
             nodes = [f"{launch.token}-{number}" for number in range(count)]
             self.orders[launch.token] = nodes
             self.instances |= {node: Instance(node, alive=True, launched=self._clock()) for node in nodes}
-        return Spawned(tuple(self.orders[launch.token]))
+        return Spawned(tuple(self.orders[launch.token]), fault=self.fault)
 
     def end_instances(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from nommerctl.domain.cached import CacheStatus, as_cached
-from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.job import EncodingJob, JobId, wants_on_demand
 from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant
 
@@ -49,6 +49,9 @@ class FakeJobCache:
 
     def untold(self) -> list[JobId]:
         return sorted(job.id for job in self.jobs.values() if job.untold)
+
+    def waiting_for_on_demand(self) -> int:
+        return sum(job.state is JobState.PENDING and wants_on_demand(job) for job in self.jobs.values())
 
     def status(self) -> CacheStatus:
         return self._status

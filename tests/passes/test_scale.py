@@ -1,9 +1,10 @@
 import pytest
 
 from nommerctl.domain.config import ScaleSettings
-from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch
+from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, Pool, Spawned
 from nommerctl.domain.outcome import Change
-from nommerctl.errors import ConflictError, UnreachableError
+from nommerctl.domain.times import micros
+from nommerctl.errors import ConflictError, SettingsError, UnreachableError
 from nommerctl.passes.scale import launch
 from tests.fakes.fleet import FakeFleet
 from tests.fakes.queue import FakeQueue
@@ -171,3 +172,55 @@ def test_a_decision_that_is_held_is_kept_once_and_says_by_what() -> None:
     farm.clock.advance(1000)
     farm.scale()
     assert farm.ledger.decisions(1)[0].held == ("cache.max_age",)
+
+
+def test_an_order_says_what_the_ledger_knows_to_be_refused() -> None:
+    farm = ready(1)
+    pool = Pool("c7i.large", "zone-a", "spot")
+    farm.ledger.journal(Launch(token="t", generation=0, count=1, slots=1, ordered=farm.clock(), request=""))
+    farm.ledger.settle("t", Spawned(refused=(pool,)))
+    farm.scale()
+    assert farm.fleet.requests == ["order1: 1 nodes of 1 slots, not spot c7i.large in zone-a"]
+
+
+def test_what_was_wrong_with_an_order_comes_out_when_it_is_settled() -> None:
+    farm = ready(1)
+    farm.fleet.fault = SettingsError("there is no such image")
+    with pytest.raises(SettingsError, match="no such image"):
+        farm.scale()
+    ledger = farm.ledger.overview()
+    assert (ledger.unsettled, ledger.generation) == (None, 1)
+
+
+def test_a_sign_of_life_is_left_when_the_last_one_is_old() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    started = farm.clock()
+    farm.scale()
+    assert farm.ledger.overview().controller_seen == started
+    farm.clock.advance(600)
+    farm.scale()
+    assert farm.ledger.overview().controller_seen == started
+    farm.clock.advance(300)
+    farm.scale()
+    assert farm.ledger.overview().controller_seen == started + micros(900)
+
+
+def test_a_rehearsal_leaves_no_sign_of_life() -> None:
+    farm = FakeFarm()
+    farm.scale(dry_run=True)
+    assert farm.ledger.overview().controller_seen is None
+
+
+def test_the_queue_of_changes_is_not_asked_where_cache_and_queue_agree() -> None:
+    farm = ready(1)
+    farm.changes = UnaskedQueue(farm.clock)
+    farm.scale()
+    assert len(farm.fleet.instances) == 1
+
+
+class UnaskedQueue(FakeQueue):
+    """A queue that may not be asked how deep it is."""
+
+    def depth(self) -> Depth:
+        pytest.fail("it was asked")

@@ -11,7 +11,7 @@ from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG
 from nommerctl.adapters.aws.orders import Order, composed, order_of
 from nommerctl.adapters.aws.refusals import answered, fault, is_capacity, without_room
 from nommerctl.domain.batches import batches
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config import AwsSettings, Market
 from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
@@ -66,6 +66,11 @@ class EC2Instances:
         self._ec2 = ec2
         self._farm = farm
         self._settings = settings
+
+    @property
+    def offers_on_demand(self) -> bool:
+        """Whether it buys spot instances, and on-demand ones for jobs that want them."""
+        return self._settings.market is Market.SPOT_FIRST
 
     def get_instances(self) -> list[Instance]:
         """Return every instance, by id; those that are ended or stopped as gone, as long as EC2 still shows them."""

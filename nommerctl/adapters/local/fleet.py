@@ -34,6 +34,7 @@ class LocalFleetReads:
     """The nodes of this machine, looked at. `folder` is the state folder's `workers`; it need not exist."""
 
     lag = 0.0
+    offers_on_demand = False
 
     def __init__(self, folder: Path, *, worker: Sequence[str]) -> None:
         self._folder = folder
