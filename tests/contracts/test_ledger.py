@@ -140,6 +140,13 @@ def test_i2_an_order_for_another_generation_is_refused(ledger: Ledger) -> None:
     assert [order.token for order in ledger.overview().launches] == ["token-1"]
 
 
+def test_i2_the_first_order_of_a_farm_is_of_generation_0(ledger: Ledger) -> None:
+    with pytest.raises(ConflictError, match="order token-1 is for generation 1"):
+        ledger.journal(launch(generation=1))
+
+    assert ledger.overview().launches == ()
+
+
 def test_i2_a_second_order_waits_for_the_first(ledger: Ledger) -> None:
     ledger.journal(launch())
 

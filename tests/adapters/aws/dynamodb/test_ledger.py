@@ -8,7 +8,7 @@ from nommerctl.adapters.aws.ledger import DynamoLedger
 from nommerctl.adapters.aws.ledger_items import beat_item, decision_key, launch_item, launch_key
 from nommerctl.adapters.aws.names import ledger_table
 from nommerctl.domain.fleet import Spawned
-from nommerctl.errors import UnreachableError
+from nommerctl.errors import ConflictError, UnreachableError
 from tests.adapters.aws.dynamodb.ledger_writes import BEAT, DECISION, LAUNCH, NEXT, POOL, WRITES, each_write, prepared
 from tests.dynamodb import Body, Wire
 from tests.fakes.clock import START, FakeClock
@@ -124,6 +124,16 @@ def test_the_same_decision_at_the_same_instant_is_one(ledger: DynamoLedger) -> N
 
     assert [decision.launch for decision in ledger.decisions(limit=10)] == [2, 1]
     assert ledger.overview().decision == structs.replace(DECISION, launch=2)
+
+
+def test_i2_a_token_is_good_for_one_order(ledger: DynamoLedger) -> None:
+    ledger.journal(LAUNCH)
+    ledger.settle("t1", Spawned(("i-1",)))
+
+    with pytest.raises(ConflictError, match="order t1 has been settled already"):
+        ledger.journal(structs.replace(LAUNCH, generation=1))
+
+    assert ledger.overview().unsettled is None
 
 
 # --- an overview that others write into
