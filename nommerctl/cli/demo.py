@@ -15,7 +15,8 @@ from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import seconds_between
 from nommerctl.wiring.farm import Farm, Invocation, load
-from nommerctl.wiring.submitting import Submission, submit_jobs
+from nommerctl.wiring.requesting import Submission
+from nommerctl.wiring.submitting import submit_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,17 +13,22 @@ if TYPE_CHECKING:
     from nommerctl.domain.job import EncodingJob
     from nommerctl.domain.outcome import Outcome
     from nommerctl.wiring.farm import Farm
+    from nommerctl.wiring.requesting import Submission
 
 
 def submit(
     ctx: typer.Context,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="SOURCE...", help="Files to encode, or http(s) addresses.", show_default=False),
-    ],
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Jobs from a file instead, one a line ('-': standard input)."),
+    ] = None,
     dest: Annotated[
-        str, typer.Option("--dest", help="The file to write, or a folder: then each is named after its source.")
-    ],
+        str | None, typer.Option("--dest", help="The file to write, or a folder: then each is named after its source.")
+    ] = None,
     preset: Annotated[str | None, typer.Option("--preset", help="web-480p, web-720p, web-1080p or audio-m4a.")] = None,
     options: Annotated[
         Path | None,
@@ -49,25 +54,60 @@ def submit(
 
     Everything is checked first: sources that are missing, empty or still being written, destinations that cannot be
     written, unknown presets and options are refused, and then nothing is stored.
-    """
-    from nommerctl.domain.job import short_id
-    from nommerctl.wiring.submitting import Submission, submit_jobs
 
-    farm = open_farm(ctx)
+    --from takes JSON Lines: {"source": "a.mov", "dest": "b.mp4", "preset": "web-720p"}. Keys are source, dest, preset
+    or options (a list of passes, or a file that has it), suffix, client_id, notify_url; flags give what lines leave
+    out. The same line is the same job, so if it was interrupted, the same command goes on. To encode the same again,
+    give another client_id.
+    """
+    if file is not None:
+        _refuse_beside_file(sources, client_id, wait=wait)
+        from nommerctl.cli.bulk import submit_lines
+        from nommerctl.wiring.bulk import FileSubmission
+
+        given = FileSubmission(
+            file=file, dest=dest, preset=preset, options=options, suffix=suffix, notify_url=notify_url
+        )
+        submit_lines(open_farm(ctx), given, json=json)
+        return
+    if not sources or dest is None:
+        msg = "name the files to encode, and with --dest where to write them, or give --from with a file of jobs"
+        raise UsageError(msg)
+    from nommerctl.wiring.requesting import Submission
+
+    submission = Submission(
+        sources=tuple(sources),
+        dest=dest,
+        preset=preset,
+        options=options,
+        suffix=suffix,
+        client_id=client_id,
+        notify_url=notify_url,
+    )
+    _submit(open_farm(ctx), submission, wait=wait, json=json)
+
+
+def _refuse_beside_file(sources: list[str] | None, client_id: str | None, *, wait: bool) -> None:
+    """UsageError for what does not go with --from."""
+    if sources:
+        msg = f"--from has the jobs to submit: leave out {sources[0]!r}, or submit it by itself"
+        raise UsageError(msg)
+    if client_id is not None:
+        msg = "--client-id names one job: with --from, give the lines a client_id each"
+        raise UsageError(msg)
+    if wait:
+        msg = "--wait is for files named on the command line: after --from, run the passes, or let cron run them"
+        raise UsageError(msg)
+
+
+def _submit(farm: "Farm", submission: "Submission", *, wait: bool, json: bool) -> None:
+    """Submit what was named, and wait for it if that is wanted; show the jobs as they then stand."""
+    from nommerctl.domain.job import short_id
+    from nommerctl.wiring.submitting import submit_jobs
+
     if wait:
         farm.worker_flags = ("--heartbeat", "1")
-    submitted = submit_jobs(
-        farm,
-        Submission(
-            sources=tuple(sources),
-            dest=dest,
-            preset=preset,
-            options=options,
-            suffix=suffix,
-            client_id=client_id,
-            notify_url=notify_url,
-        ),
-    )
+    submitted = submit_jobs(farm, submission)
     if submitted.warmed is not None:
         report_others(submitted.warmed, {})
     jobs = submitted.jobs

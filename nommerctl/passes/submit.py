@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -14,11 +15,21 @@ from nommerctl.domain.uris import LOCAL_SCHEMES, check_notify_url, file_name_ste
 from nommerctl.errors import UsageError
 from nommerctl.ports import JobStore, Queue, SourceLook, Storage, Together
 
+A = TypeVar("A")
+R = TypeVar("R")
+
 FRESH = 5.0
 """Seconds since its last change within which a source may still be being written."""
 
 SECOND_LOOK = 0.5
 """Seconds between the two looks at fresh sources: one wait for all of them."""
+
+
+class Each(Protocol):
+    """Does something to each of many things and returns the results in their order; what it raises comes out."""
+
+    def __call__(self, act: Callable[[A], R], things: Sequence[A], /) -> list[R]:
+        """Do it."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -105,35 +116,61 @@ def _check_pairs(jobs: Sequence[EncodingJob]) -> None:
 
 def check_files(jobs: Sequence[EncodingJob], storage: Storage, *, now: Instant, sleep: Callable[[float], None]) -> None:
     """UsageError with a sentence for each source that cannot be encoded and each destination that cannot be written."""
-    looks: dict[str, SourceLook] = {}
-    faults: list[str] = []
-    for job in jobs:
-        try:
-            looks[job.source] = _checked(job, storage)
-        except UsageError as error:
-            faults.append(str(error))
-    fresh = [source for source, look in looks.items() if look.modified and look.modified > now - micros(FRESH)]
-    if fresh and not faults:
-        sleep(SECOND_LOOK)
-        faults = [
-            f"source '{shown(source)}' is still being written: submit it when it is complete"
-            for source in fresh
-            if storage.look(source) != looks[source]
-        ]
+    faults = [fault for fault in file_faults(jobs, storage, now=now, sleep=sleep) if fault is not None]
     if faults:
         raise UsageError("; ".join(dict.fromkeys(faults)))
 
 
-def _checked(job: EncodingJob, storage: Storage) -> SourceLook:
-    look = storage.look(job.source)
-    if look.size == 0:
-        msg = f"source '{shown(job.source)}' is empty"
-        raise UsageError(msg)
-    storage.check_destination(job.dest)
-    if storage.is_same(job.source, job.dest):
-        msg = f"'{shown(job.dest)}' would be written over its own source: give another --dest"
-        raise UsageError(msg)
+def one_by_one(act: Callable[[A], R], things: Sequence[A], /) -> list[R]:
+    """Do it to each, one after the other: an `Each`."""
+    return [act(thing) for thing in things]
+
+
+def file_faults(
+    jobs: Sequence[EncodingJob],
+    storage: Storage,
+    *,
+    now: Instant,
+    sleep: Callable[[float], None],
+    each: Each = one_by_one,
+) -> list[str | None]:
+    """Return for each job what is wrong with its source or destination, None for nothing.
+
+    Sources that were changed just now are looked at twice.
+    """
+    looks = each(lambda job: _looked(job, storage), jobs)
+    faults = [look if isinstance(look, str) else None for look in looks]
+    since = now - micros(FRESH)
+    fresh = [at for at, look in enumerate(looks) if isinstance(look, SourceLook) and (look.modified or 0) > since]
+    if fresh:
+        sleep(SECOND_LOOK)
+        again = each(lambda at: _grown(jobs[at].source, looks[at], storage), fresh)
+        for at, fault in zip(fresh, again, strict=True):
+            faults[at] = fault
+    return faults
+
+
+def _looked(job: EncodingJob, storage: Storage) -> SourceLook | str:
+    """Return what the source looks like, or what is wrong with it or the destination."""
+    try:
+        look = storage.look(job.source)
+        if look.size == 0:
+            return f"source '{shown(job.source)}' is empty"
+        storage.check_destination(job.dest)
+        if storage.is_same(job.source, job.dest):
+            return f"'{shown(job.dest)}' would be written over its own source: give another destination"
+    except UsageError as error:
+        return str(error)
     return look
+
+
+def _grown(source: str, before: SourceLook | str, storage: Storage) -> str | None:
+    try:
+        if storage.look(source) == before:
+            return None
+    except UsageError as error:
+        return str(error)
+    return f"source '{shown(source)}' is still being written: submit it when it is complete"
 
 
 def store_jobs(

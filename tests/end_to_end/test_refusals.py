@@ -115,13 +115,13 @@ def test_a_folder_on_a_server_as_destination(here: InProcessCli, source: Path) -
 
 def test_a_destination_over_its_own_source(here: InProcessCli, source: Path) -> None:
     said = refused(here, source, "--dest", source, "--preset", "web-480p")
-    assert said == f"'{source}' would be written over its own source: give another --dest"
+    assert said == f"'{source}' would be written over its own source: give another destination"
 
 
 def test_a_destination_that_is_its_own_source_by_another_name(here: InProcessCli, source: Path, tmp_path: Path) -> None:
     (tmp_path / "link.mp4").symlink_to(source)
     said = refused(here, "link.mp4", "--dest", source, "--preset", "web-480p")
-    assert said == f"'{source}' would be written over its own source: give another --dest"
+    assert said == f"'{source}' would be written over its own source: give another destination"
 
 
 def test_one_file_for_two_sources(here: InProcessCli, source: Path) -> None:
