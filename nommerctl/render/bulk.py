@@ -10,5 +10,7 @@ def stored_sentence(stored: StoredLines) -> str:
     if stored.before:
         parts.append(f"{stored.before} of them {'was' if stored.before == 1 else 'were'} there before")
     if stored.others:
-        parts.append(f"{stored.others} of those for something else, and left so (line {stored.first_other} is the first)")
+        parts.append(
+            f"{stored.others} of those for something else, and left so (line {stored.first_other} is the first)"
+        )
     return ", ".join(parts)

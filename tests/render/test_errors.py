@@ -1,5 +1,6 @@
+from nommerctl.domain.job_lines import FaultyLinesError
 from nommerctl.errors import SettingsError, TransferError
-from nommerctl.render.errors import error_json, error_line
+from nommerctl.render.errors import error_json, error_line, error_record
 
 
 def test_a_line_for_people() -> None:
@@ -18,3 +19,18 @@ def test_a_document_for_programs() -> None:
     assert error_json(error) == (
         '{"schema":1,"error":{"code":78,"kind":"settings","message":"scale.max_nodes: -1 is below 0"}}\n'
     )
+
+
+def test_the_faults_of_a_file_are_a_line_each_for_people_and_one_text_for_programs() -> None:
+    # given
+    error = FaultyLinesError("'jobs.jsonl' has 2 faults", ("line 1: 'a\n.mov' is empty", "line 7: it has no source"))
+
+    # when, then
+    assert error_line(error) == (
+        "nommerctl: 'jobs.jsonl' has 2 faults\nline 1: 'a\\n.mov' is empty\nline 7: it has no source\n"
+    )
+    assert error_record(error) == {
+        "code": 2,
+        "kind": "usage",
+        "message": "'jobs.jsonl' has 2 faults: line 1: 'a\n.mov' is empty; line 7: it has no source",
+    }
