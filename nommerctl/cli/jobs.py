@@ -57,8 +57,8 @@ def submit(
 
     --from takes JSON Lines: {"source": "a.mov", "dest": "b.mp4", "preset": "web-720p"}. Keys are source, dest, preset
     or options (a list of passes, or a file that has it), suffix, client_id, notify_url; flags give what lines leave
-    out. The same line is the same job, so if it was interrupted, the same command goes on. To encode the same again,
-    give another client_id.
+    out. The same line is the same job: after an interruption, the same command goes on from there. To encode the same
+    again, give another client_id.
     """
     if file is not None:
         _refuse_beside_file(sources, client_id, wait=wait)

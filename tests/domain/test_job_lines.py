@@ -44,7 +44,7 @@ def test_options_are_a_list_of_passes_or_the_name_of_a_file() -> None:
     assert parse_job_line(line(source="a", options="small.json")).options == "small.json"
 
 
-UNKNOWN_IN_PASS = "options[0] has an unknown key 'nosuch'; known: infile_options, move_atom_to_front, outfile_options"
+UNKNOWN_KEY = "options[0] has an unknown key 'nosuch'; known: infile_options, move_atom_to_front, outfile_options"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ UNKNOWN_IN_PASS = "options[0] has an unknown key 'nosuch'; known: infile_options
             r"it has an unknown key '\x1b[2J'; known: source, dest, preset, suffix, client_id, notify_url, options",
         ),
         (line(source="a", options=[]), "options must be a list of one pass, or of 2 for a two-pass encode"),
-        (line(source="a", options=[{"nosuch": []}]), UNKNOWN_IN_PASS),
+        (line(source="a", options=[{"nosuch": []}]), UNKNOWN_KEY),
     ],
 )
 def test_what_is_wrong_with_a_line(text: bytes, said: str) -> None:
