@@ -24,6 +24,7 @@ from nommerctl.errors import (
 from nommerctl.passes.announce import hint
 from nommerctl.passes.submit import Request
 from nommerctl.passes.submit_lines import AT_ONCE, check_encoders, check_lines, plan_lines, store_by_hundreds
+from nommerctl.ports import JobCache
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.limits import Limits
 from nommerctl.wiring.line_files import name_of, numbered_lines
@@ -74,17 +75,9 @@ def submit_file(
             cache, warmed = ready(farm)
             if warmed is not None:
                 report(warmed)
-            limits = Limits(farm.settings.farm.time_limit)
-            with limits.in_force(), farm.heeding(limits.heed):
-                for lines, stored in zip(
-                    batches(planned, AT_ONCE), _hundreds(farm, planned, limits, tally), strict=True
-                ):
-                    if cache is not None:
-                        hint(cache, stored)
-                    tally.add(lines, stored)
-                    keep(stored)
-                    moved("storing", tally.stored, tally.asked)
-                _heed_signals(limits)
+            for stored in _stored(farm, planned, cache, tally):
+                keep(stored)
+                moved("storing", tally.stored, tally.asked)
     return tally.result()
 
 
@@ -140,21 +133,32 @@ def _check(farm: Farm, planned: Sequence[Planned], faults: Faults, moved: Moved)
         _heed_signals(limits)
 
 
-def _hundreds(farm: Farm, planned: Sequence[Planned], limits: Limits, tally: "_Tally") -> Iterator[list[EncodingJob]]:
-    backend = farm.backend
+def _stored(
+    farm: Farm, planned: Sequence[Planned], cache: JobCache | None, tally: "_Tally"
+) -> Iterator[list[EncodingJob]]:
+    """Store and cache the jobs; yield each hundred when it is counted. A signal ends it before the next."""
+    limits = Limits(farm.settings.farm.time_limit)
 
     def heed() -> None:
         limits.heed()
         tally.amid = True
 
-    return store_by_hundreds(
-        (job for _, job in planned),
-        store=backend.store,
-        new_jobs=backend.new_jobs,
-        changes=backend.changes,
-        together=backend.together,
-        heed=heed,
-    )
+    with limits.in_force(), farm.heeding(limits.heed):
+        backend = farm.backend
+        hundreds = store_by_hundreds(
+            (job for _, job in planned),
+            store=backend.store,
+            new_jobs=backend.new_jobs,
+            changes=backend.changes,
+            together=backend.together,
+            heed=heed,
+        )
+        for lines, stored in zip(batches(planned, AT_ONCE), hundreds, strict=True):
+            if cache is not None:
+                hint(cache, stored)
+            tally.add(lines, stored)
+            yield stored
+        _heed_signals(limits)
 
 
 def _heed_signals(limits: Limits) -> None:

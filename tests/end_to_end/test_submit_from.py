@@ -360,3 +360,29 @@ def test_sources_that_do_not_answer_in_time(cli: Cli) -> None:
         write(cli, {"source": web.url("/film.mp4"), "dest": "a.mp4", "preset": "web-480p"})
         said = submit(cli, code=124).stderr
     assert said == "nommerctl: the time limit is over (farm.time_limit): nothing was stored\n"
+
+
+@pytest.mark.usefixtures("film")
+def test_a_store_that_fails_on_the_way_and_takes_the_rest_later(here: InProcessCli) -> None:
+    write(here, *many(1))
+    submit(here)
+    meddle(here, FULL)
+    write(here, *many(250))
+    assert submit(here, code=69).stderr.endswith(
+        "; 100 of 250 jobs are stored, and perhaps some of the next: the same command goes on from there\n"
+    )
+    assert stored(here) == 100
+    meddle(here, "DROP TRIGGER full")
+    assert submit(here).stderr == "250 jobs stored, 100 of them were there before\n"
+
+
+FULL = """
+CREATE TRIGGER full BEFORE INSERT ON jobs WHEN (SELECT COUNT(*) FROM jobs) > 150
+BEGIN SELECT RAISE(ABORT, 'no more'); END
+"""
+
+
+def meddle(cli: Cli, statement: str) -> None:
+    """Change the store behind the farm's back."""
+    with closing(sqlite3.connect(cli.state_dir / "farm.db", timeout=30)) as database:
+        database.execute(statement)
