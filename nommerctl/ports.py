@@ -337,6 +337,18 @@ class Fleet(FleetReads, Protocol):
 # --- files, and what happens to them ---------------------------------------------------------------------------------
 
 
+Done: TypeAlias = Callable[[float], None]
+"""Is told which fraction of a transfer is done; cheap, to be called as often as there is news, from any thread."""
+
+
+def nothing() -> None:
+    """Go on in any case."""
+
+
+def nobody(_: float) -> None:
+    """Tell nobody."""
+
+
 class SourceLook(Struct, frozen=True):
     """One look at a source: `size` in bytes and `modified` instant, None where the storage does not say."""
 
@@ -349,10 +361,11 @@ class Output(Protocol):
 
     path: Path
 
-    def place(self, permit: Callable[[], None]) -> None:
+    def place(self, permit: Callable[[], None], keep_on: Callable[[], None] = nothing, done: Done = nobody) -> None:
         """Make the written file last, call `permit`, and move the file to its destination in one step.
 
-        What `permit` raises comes out and the destination stays as it was.
+        What `permit` raises comes out and the destination stays as it was; so too with `keep_on`, which is called at
+        least once a second as long as that takes. `done` is told how much of it is done, where that takes long.
         """
 
     def discard(self) -> None:
@@ -371,10 +384,11 @@ class Storage(Protocol):
     def is_same(self, source: str, dest: str) -> bool:
         """Whether writing `dest` would write over `source`, by whatever name."""
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         """Bring a source into `folder` under a plain name of ours and return its path, absolute.
 
-        `keep_on` is called at least once a second while this goes on, and ends it by raising.
+        `keep_on` is called at least once a second while this goes on, and ends it by raising. `done` is told how much
+        of it is there, where that is known.
         """
 
     def output(

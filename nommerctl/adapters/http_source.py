@@ -16,7 +16,7 @@ from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import check_http_url
 from nommerctl.errors import TransferError, UsageError
-from nommerctl.ports import SourceLook
+from nommerctl.ports import Done, SourceLook, nobody
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -53,7 +53,7 @@ class HttpSource:
         except TransferError as error:
             raise UsageError(str(error)) from error
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         """Write the whole body to a file in `folder`; TransferError if it is too large, too slow, or not whole.
 
         What was fetched of it until then is left in `folder`.
@@ -64,7 +64,7 @@ class HttpSource:
             try:
                 staged.unlink(missing_ok=True)
                 with staged.open("wb") as file:
-                    self._download(line, source, file)
+                    self._download(line, source, file, done)
             except OSError as error:
                 msg = f"'{shown(source)}' cannot be saved as '{shown(str(staged))}': {reason(error)}"
                 raise TransferError(msg) from error
@@ -87,7 +87,7 @@ class HttpSource:
         self._check_size(size or 0, url)
         return SourceLook(size=size, modified=_modified(answer))
 
-    def _download(self, line: Line, url: str, file: BinaryIO) -> None:
+    def _download(self, line: Line, url: str, file: BinaryIO, done: Done) -> None:
         """Fetch the body into an empty file, going on where a connection broke off if the server can."""
         headers: Mapping[str, str] = {}
         for resumes_left in reversed(range(_RESUMES + 1)):
@@ -101,7 +101,7 @@ class HttpSource:
                 raise TransferError(msg)
             self._check_size(file.tell() + (_content_length(answer) or 0), url)
             try:
-                self._save(answer, url, file)
+                self._save(answer, url, file, done)
             except ConnectionBrokenError:
                 headers = _rest(answer, file.tell())
                 if not headers or not resumes_left:
@@ -109,7 +109,9 @@ class HttpSource:
             else:
                 return
 
-    def _save(self, answer: "BaseHTTPResponse", url: str, file: BinaryIO) -> None:
+    def _save(self, answer: "BaseHTTPResponse", url: str, file: BinaryIO, done: Done) -> None:
+        length = _content_length(answer)
+        total = None if length is None else file.tell() + length
         while True:
             with translated(url):
                 chunk = answer.read(_CHUNK)
@@ -117,6 +119,8 @@ class HttpSource:
                 return
             self._check_size(file.tell() + len(chunk), url)
             file.write(chunk)
+            if total:
+                done(file.tell() / total)
 
     def _check_size(self, size: int, url: str) -> None:
         if size > self._max_bytes:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from nommerctl.domain.uris import scheme_of
 from nommerctl.errors import NommerctlError, TransferError, UsageError
-from nommerctl.ports import Output, SourceLook
+from nommerctl.ports import Done, Output, SourceLook, nobody
 
 
 class Sources(Protocol):
@@ -16,7 +16,7 @@ class Sources(Protocol):
     def look(self, source: str) -> SourceLook:
         """As in ports.Storage."""
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         """As in ports.Storage."""
 
 
@@ -54,9 +54,9 @@ class SchemeStorage:
         """Compare them if they are of one scheme."""
         return scheme_of(source) == scheme_of(dest) and self._destination(dest, UsageError).is_same(source, dest)
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         """Fetch a source from where its scheme says."""
-        return self._source(source, TransferError).fetch(source, folder, keep_on)
+        return self._source(source, TransferError).fetch(source, folder, keep_on, done)
 
     def output(
         self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None

@@ -37,7 +37,9 @@ def _before_any_verb(
     state_dir: Annotated[
         str | None, typer.Option("--state-dir", metavar="FOLDER", help="Where the farm is kept on this machine.")
     ] = None,
-    backend: Annotated[str | None, typer.Option("--backend", help="local: this machine; aws: DynamoDB, SQS, EC2 and S3.")] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="local: this machine; aws: DynamoDB, SQS, EC2 and S3.")
+    ] = None,
     version: Annotated[  # noqa: ARG001 - its callback answers it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

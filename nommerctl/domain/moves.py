@@ -169,13 +169,13 @@ def renewed(job: EncodingJob, *, lease_id: str, until: Instant, progress: Progre
 
 
 def advanced(job: EncodingJob, *, lease_id: str, to: JobState, until: Instant, now: Instant) -> EncodingJob:
-    """One step on (ENCODING, UPLOADING) by the holder, whose lease is renewed by it."""
+    """One step on (ENCODING, UPLOADING) by the holder, whose lease is renewed by it and whose progress begins anew."""
     lease = _held(job, lease_id)
     if to not in IN_WORK:
         msg = f"job {job.id} is not made {to} by a step on: that would leave it a lease"
         raise IllegalMoveError(msg)
     step = _changed(job, to, Mover.HOLDER, who=lease.owner, now=now, details=None)
-    return structs.replace(step, lease=_prolonged(lease, until))
+    return structs.replace(step, lease=_prolonged(lease, until), progress=None)
 
 
 def finished(

@@ -158,6 +158,9 @@ class Attempt:
         """Keep the progress for the next beat."""
         self._progress = progress
 
+    def _transferred(self, fraction: float) -> None:
+        self._progress = Progress(fraction=min(fraction, 1.0))
+
     def keep_on(self) -> None:
         """Raise when the lease is lost or the worker has to go."""
         if self._lost.is_set():
@@ -220,7 +223,7 @@ class Attempt:
         self._folder.mkdir(parents=True)
         turn = f"{job.id}-{job.version}-{self._lease_id}"  # every write raises the version, so every claim does
         with self._ports.storage.output(job.dest, turn, self._leave_word) as output:
-            source = self._ports.storage.fetch(job.source, self._folder, self.keep_on)
+            source = self._ports.storage.fetch(job.source, self._folder, self.keep_on, self._transferred)
             self._advance(JobState.ENCODING)
             work = Work(
                 source=source,
@@ -235,7 +238,7 @@ class Attempt:
                 msg = "the source changed while it was encoded: submit it again when it is complete"
                 raise TransferError(msg)
             self._advance(JobState.UPLOADING)
-            output.place(self._check_lease)
+            output.place(self._check_lease, self.keep_on, self._transferred)
             return done
 
     def _nommer(self, name: str) -> Nommer:
@@ -252,6 +255,7 @@ class Attempt:
     def _advance(self, to: JobState) -> None:
         """Write the next state. No message tells of it: a pass looks at jobs in work anyway."""
         self.keep_on()
+        self._progress = None
         now, until = self._ports.clock(), self._until()
         self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now))
         self._renewed = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import Media
-from nommerctl.ports import Encoded, SourceLook, Watch, Work
+from nommerctl.ports import Done, Encoded, SourceLook, Watch, Work, nobody, nothing
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports
 from nommerctl.worker.worker import Identity, Worker
@@ -28,7 +28,12 @@ class NoOpOutput:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def place(self, permit: Callable[[], None]) -> None:
+    def place(
+        self,
+        permit: Callable[[], None],
+        keep_on: Callable[[], None] = nothing,  # noqa: ARG002 - an Output
+        done: Done = nobody,  # noqa: ARG002
+    ) -> None:
         permit()
 
     def discard(self) -> None:
@@ -47,7 +52,13 @@ class NoOpStorage:
     def is_same(self, source: str, dest: str) -> bool:
         return source == dest
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:  # noqa: ARG002 - a Storage
+    def fetch(
+        self,
+        source: str,
+        folder: Path,  # noqa: ARG002 - a Storage
+        keep_on: Callable[[], None],
+        done: Done = nobody,  # noqa: ARG002
+    ) -> Path:
         keep_on()
         return Path(source)
 

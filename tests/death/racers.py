@@ -11,7 +11,7 @@ from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Media
-from nommerctl.ports import Encoded, Message, Move, Output, Watch, Work
+from nommerctl.ports import Done, Encoded, Message, Move, Output, Watch, Work, nobody, nothing
 from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.death.turns import WAITS, Player
@@ -151,12 +151,12 @@ class SteppingOutput:
     path: Path
     racer: Racer
 
-    def place(self, permit: Callable[[], None]) -> None:
+    def place(self, permit: Callable[[], None], keep_on: Callable[[], None] = nothing, done: Done = nobody) -> None:
         def permitted() -> None:
             permit()
             self.racer.step("move into place")
 
-        self.output.place(permitted)
+        self.output.place(permitted, keep_on, done)
 
     def discard(self) -> None:
         self.output.discard()

@@ -16,7 +16,7 @@ from pathlib import Path
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.domain.job import Media, Progress
-from nommerctl.ports import Encoded, Output, Watch, Work
+from nommerctl.ports import Done, Encoded, Output, Watch, Work, nobody, nothing
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports
 from nommerctl.worker.worker import Identity, Worker
@@ -35,16 +35,16 @@ class PausedOutput:
     path: Path
     permitted: bool
 
-    def place(self, permit: Callable[[], None]) -> None:
+    def place(self, permit: Callable[[], None], keep_on: Callable[[], None] = nothing, done: Done = nobody) -> None:
         def permit_and_wait() -> None:
             permit()
             wait_to_be_told()
 
         if self.permitted:
-            self.output.place(permit_and_wait)
+            self.output.place(permit_and_wait, keep_on, done)
         else:
             wait_to_be_told()
-            self.output.place(permit)
+            self.output.place(permit, keep_on, done)
 
     def discard(self) -> None:
         self.output.discard()
@@ -54,10 +54,10 @@ class PausedFiles(FileStorage):
     def __init__(self, state: str) -> None:
         self._state = state
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         if self._state == "DOWNLOADING":
             wait_to_be_told()
-        return super().fetch(source, folder, keep_on)
+        return super().fetch(source, folder, keep_on, done)
 
     @contextmanager
     def output(  # type: ignore[override] # an Output is all it promises

@@ -14,6 +14,7 @@ from nommerctl.domain.moves import cancelled, claimed, retried
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.errors import EncodingError
+from nommerctl.ports import Done, nobody, nothing
 from nommerctl.worker.attempt import Attempt
 from nommerctl.worker.notice import Notice
 from tests.builders import job_id, make_job, make_lease
@@ -208,9 +209,9 @@ def test_the_lease_is_checked_between_the_last_state_and_the_move_into_place(ben
         def __init__(self, output: FileOutput) -> None:
             self.__dict__.update(vars(output))
 
-        def place(self, permit: Callable[[], None]) -> None:
+        def place(self, permit: Callable[[], None], keep_on: Callable[[], None] = nothing, done: Done = nobody) -> None:
             bench.store.transition(job.id, lambda current: cancelled(current, now=bench.clock(), by="somebody"))
-            super().place(permit)
+            super().place(permit, keep_on, done)
 
     bench.storage = LateStorage()
     # when
@@ -247,3 +248,24 @@ def test_a_source_that_changes_while_it_is_encoded_is_an_error(bench: Bench) -> 
     bench.worker().run()
     assert bench.job(1).details == "the source changed while it was encoded: submit it again when it is complete"
     assert not (bench.folder / "1.mp4").exists()
+
+
+def test_a_job_says_how_much_of_its_source_is_there(bench: Bench, running: Callable[..., object]) -> None:
+    half, go_on = threading.Event(), threading.Event()
+
+    class SlowStorage(FileStorage):
+        def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
+            done(0.5)
+            half.set()
+            go_on.wait(10)
+            return super().fetch(source, folder, keep_on, done)
+
+    bench.storage = SlowStorage()
+    bench.submit(1)
+    running(bench.worker())
+    half.wait(10)
+    eventually(lambda: bench.job(1).progress == Progress(fraction=0.5), every=0.01)
+    assert bench.job(1).state is JobState.DOWNLOADING
+    go_on.set()
+    eventually(lambda: bench.job(1).state is JobState.FINISHED, every=0.01)
+    assert bench.job(1).progress == Progress(fraction=1.0)

@@ -21,7 +21,7 @@ from nommerctl.domain.s3_uris import s3_place
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
 from nommerctl.errors import NommerctlError, TransferError, UsageError
-from nommerctl.ports import SourceLook
+from nommerctl.ports import Done, SourceLook, nobody
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -63,7 +63,7 @@ class S3Storage:
         """Whether both are one object."""
         return s3_place(source) == s3_place(dest)
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         """Download to `folder`; TransferError if that fails or the source changes meanwhile, and nothing is there."""
         from nommerctl.adapters.aws.s3_download import download  # here, so that a look does not pay for it
 
@@ -73,7 +73,7 @@ class S3Storage:
         staged = folder.absolute() / STAGED_NAME
         try:
             staged.unlink(missing_ok=True)
-            download(self._clients.s3(), errand, found, staged, keep_on)
+            download(self._clients.s3(), errand, found, staged, keep_on=keep_on, done=done)
         except OSError as error:
             msg = f"'{shown(source)}' cannot be saved as '{shown(str(staged))}': {reason(error)}"
             raise TransferError(msg) from error

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
     from nommerctl.adapters.aws.s3_errands import Errand
+    from nommerctl.ports import Done
 
 RANGE = 16 * 1024 * 1024
 """Bytes of one request."""
@@ -29,22 +30,39 @@ _POLL = 0.5
 
 
 class _Watched(BaseSubscriber):
-    """Tells the transfer what is known of the object, and the waiting thread that it is over."""
+    """Tells the transfer what is known of the object, `done` how much is there, and the waiting thread when it is over.
 
-    def __init__(self, found: "HeadObjectOutputTypeDef", over: threading.Event) -> None:
+    Bytes that are asked for again, after a connection broke off, are taken back first.
+    """
+
+    def __init__(self, found: "HeadObjectOutputTypeDef", over: threading.Event, done: "Done") -> None:
         self._found = found
         self._over = over
+        self._done = done
+        self._bytes = 0
+        self._one_at_a_time = threading.Lock()
 
     def on_queued(self, future: "TransferFuture", **_: Any) -> None:  # noqa: ANN401 - the base's signature
         future.meta.provide_transfer_size(self._found["ContentLength"])
         future.meta.provide_object_etag(self._found["ETag"])  # every range is asked for of the same version
+
+    def on_progress(self, future: "TransferFuture", bytes_transferred: int, **_: Any) -> None:  # noqa: ANN401, ARG002
+        with self._one_at_a_time:
+            self._bytes += bytes_transferred
+            self._done(self._bytes / max(self._found["ContentLength"], 1))
 
     def on_done(self, future: "TransferFuture", **_: Any) -> None:  # noqa: ANN401, ARG002 - the base's signature
         self._over.set()
 
 
 def download(
-    s3: "S3Client", errand: "Errand", found: "HeadObjectOutputTypeDef", path: Path, keep_on: "Callable[[], None]"
+    s3: "S3Client",
+    errand: "Errand",
+    found: "HeadObjectOutputTypeDef",
+    path: Path,
+    *,
+    keep_on: "Callable[[], None]",
+    done: "Done",
 ) -> None:
     """Write the object, as it was `found`, to `path`: whole, or not at all.
 
@@ -59,7 +77,7 @@ def download(
     over = threading.Event()
     try:
         with TransferManager(s3, config) as manager:
-            future = manager.download(bucket, key, str(path), subscribers=[_Watched(found, over)])
+            future = manager.download(bucket, key, str(path), subscribers=[_Watched(found, over, done)])
             while not over.wait(_POLL):
                 keep_on()
             future.result()

@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -19,6 +17,7 @@ from nommerctl.adapters.aws.s3_turns import MOST_PARTS, Turn, end_upload
 from nommerctl.adapters.os_errors import reason
 from nommerctl.domain.text import shown
 from nommerctl.errors import NommerctlError, TransferError
+from nommerctl.ports import Done, nobody, nothing
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -29,6 +28,9 @@ LEAST_PART = 16 * 1024 * 1024
 
 JOB_NAME, TURN_NAME = "nommerctl-job", "nommerctl-turn"
 """The metadata of an object by which it is known whose it is."""
+
+_POLL = 0.5
+"""Seconds between two looks whether to go on."""
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -58,7 +60,7 @@ class S3Output:
         self._begin()
         self._end()
 
-    def place(self, permit: Callable[[], None]) -> None:
+    def place(self, permit: Callable[[], None], keep_on: Callable[[], None] = nothing, done: Done = nobody) -> None:
         """Upload all parts, call `permit`, complete the upload.
 
         TransferError if that fails, or if nothing was written; the destination is then as it was.
@@ -67,7 +69,7 @@ class S3Output:
             size = self._size()
             self._begin()
             self._turn.mark(self._s3, self._errand, self._upload_id)
-            parts = self._send(size)
+            parts = self._send(size, keep_on, done)
         except OSError as error:
             raise self._errand.failure(reason(error)) from error
         permit()
@@ -105,10 +107,26 @@ class S3Output:
     def _metadata(self) -> Mapping[str, str]:
         return {JOB_NAME: self._turn.job, TURN_NAME: str(self._turn.number)}
 
-    def _send(self, size: int) -> list["CompletedPartTypeDef"]:
+    def _send(self, size: int, keep_on: Callable[[], None], done: Done) -> list["CompletedPartTypeDef"]:
+        """Send all parts, side by side; what `keep_on` raises comes out when those on their way have arrived."""
         step = part_size(size)
         with ThreadPoolExecutor(PARALLEL) as threads:
-            return list(threads.map(partial(self._send_part, step), count(1), range(0, size, step)))
+            parts = [
+                threads.submit(self._send_part, step, number, start)
+                for number, start in enumerate(range(0, size, step), start=1)
+            ]
+            try:
+                waiting = set(parts)
+                while waiting:
+                    sent, waiting = wait(waiting, _POLL, FIRST_COMPLETED)
+                    for part in sent:
+                        part.result()
+                    done(1 - len(waiting) / len(parts))
+                    keep_on()
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                raise
+        return [part.result() for part in parts]
 
     def _send_part(self, step: int, number: int, start: int) -> "CompletedPartTypeDef":
         bucket, key = self._errand.place

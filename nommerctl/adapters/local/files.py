@@ -16,7 +16,7 @@ from pathlib import Path
 from nommerctl.adapters.os_errors import reason
 from nommerctl.domain.text import shown
 from nommerctl.errors import TransferError, UsageError
-from nommerctl.ports import SourceLook
+from nommerctl.ports import Done, SourceLook, nobody, nothing
 
 STAGED_NAME = "source"
 """What a fetched source is called. No extension: what it is shall be told by its content, never by its name."""
@@ -48,7 +48,13 @@ class FileStorage:
         except OSError as error:
             raise UsageError(_unwritable(dest, error)) from error
 
-    def fetch(self, source: str, folder: Path, keep_on: Callable[[], None]) -> Path:
+    def fetch(
+        self,
+        source: str,
+        folder: Path,
+        keep_on: Callable[[], None],
+        done: Done = nobody,  # noqa: ARG002 - it takes no time
+    ) -> Path:
         """Link to the source from `folder`; TransferError if it can no longer be read."""
         keep_on()
         _readable(source)
@@ -107,7 +113,12 @@ class FileOutput:
         finally:
             os.close(file)
 
-    def place(self, permit: Callable[[], None]) -> None:
+    def place(
+        self,
+        permit: Callable[[], None],
+        keep_on: Callable[[], None] = nothing,  # noqa: ARG002 - it takes no time
+        done: Done = nobody,  # noqa: ARG002
+    ) -> None:
         """Sync the file, call `permit`, move the file over the destination, sync the folder.
 
         TransferError if that fails, or if nothing was written; the destination is then as it was.

@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.s3_content_types import CONTENT_TYPES
-from nommerctl.adapters.aws.s3_output import part_size
+from nommerctl.adapters.aws.s3_output import LEAST_PART, part_size
 from nommerctl.domain.formats import MUXERS
 from nommerctl.errors import LeaseLostError, TransferError, UsageError
 from tests.adapters.aws.buckets import (
@@ -277,3 +277,25 @@ def test_a_destination_is_its_source_where_bucket_and_key_are_the_same(bucket: B
     assert bucket.storage.is_same("s3://films/a.mp4", "s3://films/a.mp4")
     assert not bucket.storage.is_same("s3://films/a.mp4", "s3://films/A.mp4")
     assert not bucket.storage.is_same("s3://films/a.mp4", "s3://film/a.mp4")
+
+
+def test_it_is_told_how_much_of_an_output_is_uploaded(bucket: Bucket) -> None:
+    told: list[float] = []
+    with bucket.storage.output(bucket.uri("a.mp4"), "job-1") as output:
+        encode(output, bytes(2 * LEAST_PART + 1))
+        output.place(permit, permit, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_an_upload_stops_when_the_job_is_to_be_stopped_and_places_nothing(bucket: Bucket) -> None:
+    def stop() -> None:
+        msg = "the worker has to go"
+        raise LeaseLostError(msg)
+
+    with bucket.storage.output(bucket.uri("a.mp4"), "job-1") as output:
+        encode(output, bytes(12 * LEAST_PART))
+        with pytest.raises(LeaseLostError):
+            output.place(permit, stop)
+    assert bucket.asked.count("UploadPart") < 13, "that of the mark, and not all of the others"
+    assert (bucket.keys(), bucket.left_behind()) == ([], [])

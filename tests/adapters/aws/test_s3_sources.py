@@ -326,3 +326,14 @@ def test_a_folder_that_cannot_be_written_to_is_told(bucket: Bucket, tmp_path: Pa
     with pytest.raises(TransferError) as failed:
         bucket.storage.fetch(source, tmp_path / "gone", permit)
     assert str(failed.value) == f"'{source}' cannot be saved as '{tmp_path}/gone/source': there is no such file"
+
+
+def test_it_is_told_how_much_of_a_source_is_there(bucket: Bucket, tmp_path: Path) -> None:
+    source = bucket.put("a.mov", bytes(40 * 1024 * 1024))
+    told: list[float] = []
+
+    bucket.storage.fetch(source, tmp_path, permit, told.append)
+
+    assert told == sorted(told)
+    assert len(told) > 2
+    assert told[-1] == 1.0
