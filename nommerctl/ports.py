@@ -274,10 +274,16 @@ class Ledger(LedgerReads, Protocol):
         decided at the same time, and this one must not be given.
         """
 
+    def repeat(self, token: str) -> None:
+        """Note that an order is going to be given again.
+
+        ConflictError if it is not unsettled any more: it must not be given.
+        """
+
     def settle(self, token: str, spawned: Spawned) -> None:
         """Note what came of an order and raise the generation, in one step; settling it again changes nothing.
 
-        The pools that refused it are noted with the instant.
+        The pools that refused it are noted with the instant. It counts as repeated no more if the answer is certain.
         """
 
     def sign(self, at: Instant) -> None:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from nommerctl.domain.job import Price
-from nommerctl.domain.times import Instant, micros
+from nommerctl.domain.times import AHEAD, Instant, micros
 from nommerctl.errors import NommerctlError
 
 NodeId: TypeAlias = str
@@ -47,11 +47,13 @@ class Spawned(Struct, frozen=True):
     """What came of an order for good: its nodes, and the pools that had no room for (all of) it.
 
     `fault` is what has to be mended before any order like it can be filled; to be raised once the order is settled.
+    `certain` says that the fleet answers so whoever gives the order again; else more may come of it if somebody does.
     """
 
     nodes: tuple[NodeId, ...] = ()
     refused: tuple[Pool, ...] = ()
     fault: NommerctlError | None = None
+    certain: bool = True
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,7 +84,8 @@ class Launch(Struct, frozen=True, kw_only=True):
 
     `generation` is the farm's when it was decided; at most one order is unsettled at a time. `request` is the exact
     text that the fleet was, or will be, asked with; `on_demand` says that it asks for nodes that nobody takes away.
-    `nodes` are the ids that came of it.
+    `nodes` are the ids that came of it, noted when it was `answered`. It is `repeated` if it was given again and what
+    came of it is not known, or not certain.
     """
 
     token: str
@@ -93,6 +96,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     request: str
     on_demand: bool = False
     settled: bool = False
+    repeated: bool = False
+    answered: Instant = 0
     nodes: tuple[NodeId, ...] = ()
 
 
@@ -152,17 +157,18 @@ def joined(
 ) -> list[Node]:
     """Put the fleet's word and the ledger's together: one Node for each that exists, by id.
 
-    A fleet may take `lag` seconds until it shows a node: until then one that it does not know counts from the order
-    that brought it up. The slots of a node that has not given a beat yet are those it was ordered with, 1 if no order
-    names it. A row that only marks a node (`at` 0) holds no beat.
+    A fleet may take `lag` seconds until it shows a node: until then one that it does not know counts from the answer
+    to the order that brought it up, and for AHEAD longer: the clock that dated the answer may have been slow. The slots
+    of a node that has not given a beat yet are those it was ordered with, 1 if no order names it. A row that only marks
+    a node (`at` 0) holds no beat.
     """
     ordered = {node: launch for launch in launches for node in launch.nodes}
     shown = {instance.id: instance for instance in instances}
     unseen = [
-        Instance(node, alive=True, launched=launch.ordered)
+        Instance(node, alive=True, launched=max(launch.ordered, launch.answered))
         for launch in launches
         for node in launch.nodes
-        if node not in shown and lag and launch.ordered + micros(lag) > now
+        if node not in shown and lag and max(launch.ordered, launch.answered) + micros(lag) + AHEAD > now
     ]
     existing = [*(instance for instance in shown.values() if not instance.gone), *unseen]
     nodes = []
@@ -182,3 +188,18 @@ def joined(
             )
         )
     return nodes
+
+
+def in_doubt(launches: Iterable[Launch], *, now: Instant, lag: float) -> int:
+    """How many nodes may exist, or come yet, of orders that are settled.
+
+    Of an order that several passes gave, what is missing is in doubt where the answer is not certain: it was refused,
+    and who was about to give it just then may find it possible; or it was looked up, and not all of it was shown yet.
+    That ends when whoever was about to give it has done so, in `lag` seconds, and all of it is shown, in as many; and
+    AHEAD later, for the clock that dated the answer may have been slow.
+    """
+    return sum(
+        launch.count - len(launch.nodes)
+        for launch in launches
+        if lag and launch.repeated and launch.settled and launch.answered + micros(2 * lag) + AHEAD > now
+    )

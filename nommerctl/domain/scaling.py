@@ -27,8 +27,9 @@ class FarmView(Struct, frozen=True, kw_only=True):
 
     The ledger was read before the nodes: an order under its generation is void if another was settled since. `changes`
     is None where cache and queue of new jobs agree. `on_demand` is how many jobs wait for a node that nobody takes
-    away. `cache_age` is the seconds since the last refresh, None if there never was one, negative if the clock went
-    back since; `cache_max_age` is what is allowed.
+    away. `in_doubt` is how many nodes may exist besides those in `nodes`, or come yet. `cache_age` is the seconds since
+    the last refresh, None if there never was one, negative if the clock went back since; `cache_max_age` is what is
+    allowed.
     """
 
     jobs: dict[JobState, int]
@@ -37,6 +38,7 @@ class FarmView(Struct, frozen=True, kw_only=True):
     on_demand: int = 0
     nodes: tuple[Node, ...]
     ledger: Overview
+    in_doubt: int = 0
     cache_age: float | None
     cache_max_age: float
 
@@ -163,8 +165,9 @@ def _on_demand(view: FarmView, sound: Sequence[Node], settings: ScaleSettings) -
 def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     """Plan one pass: pure, and the same for a dry run.
 
-    The bound (I2): every node that exists and is not proven dead counts, silent ones and those about to be ended too,
-    and so does an order whose answer is not known; while there is one, it is repeated and nothing else is launched.
+    The bound (I2): every node that exists and is not proven dead counts, silent ones and those about to be ended too;
+    so do those in doubt, and an order whose answer is not known: while there is one, it is repeated and nothing else is
+    launched.
     """
     blind = _partial_knowledge(view)
     if blind is not None:
@@ -184,7 +187,7 @@ def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     on_demand = _on_demand(view, sound, settings)
     if on_demand:
         wanted, why = on_demand, f"{counted(view.on_demand, 'job')} interrupted too often for spot: on-demand"
-    launch, held = _capped(wanted, settings.max_nodes - living, settings)
+    launch, held = _capped(wanted, settings.max_nodes - living - view.in_doubt, settings)
     return ScalePlan(
         launch=launch,
         on_demand=bool(on_demand),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from nommerctl.domain.config import CacheSettings, ScaleSettings
-from nommerctl.domain.fleet import Launch, Node, joined
+from nommerctl.domain.fleet import Launch, Node, in_doubt, joined
 from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
@@ -66,6 +66,7 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         on_demand=reads.cache.waiting_for_on_demand() if reads.fleet.offers_on_demand else 0,
         nodes=tuple(_nodes(reads, ledger, now)),
         ledger=ledger,
+        in_doubt=in_doubt(ledger.launches, now=now, lag=reads.fleet.lag),
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
         cache_max_age=cache_settings.max_age,
     )
@@ -103,7 +104,7 @@ def _apply(
         perform(Change("mark", ending.node, ending.reason), _mark(ending.node, now))
     if plan.again is not None:
         order = plan.again
-        perform(Change("repeat order", order.token, plan.reasons[-1]), lambda writes: give(writes, order))
+        perform(Change("repeat order", order.token, plan.reasons[-1]), lambda writes: repeat(writes, order))
     if plan.launch:
         token = new_token()
         order = Launch(
@@ -134,8 +135,14 @@ def launch(writes: FarmWrites, order: Launch) -> None:
     give(writes, order)
 
 
+def repeat(writes: FarmWrites, order: Launch) -> None:
+    """Give an order again, unless it has been settled meanwhile: by then it may count for nothing."""
+    writes.ledger.repeat(order.token)
+    give(writes, order)
+
+
 def give(writes: FarmWrites, order: Launch) -> None:
-    """Give a journalled order, for the first time or again, and settle it; what was wrong with it comes out."""
+    """Give a journalled order and settle it; what was wrong with it comes out."""
     spawned = writes.fleet.spawn_instances(order)
     writes.ledger.settle(order.token, spawned)
     if spawned.fault is not None:
@@ -166,7 +173,7 @@ def _inputs(view: FarmView, settings: ScaleSettings) -> Inputs:
         "nodes": len(alive),
         "slots": sum(node.slots for node in alive),
         "active": sum(node.active for node in alive),
-        "ordered": view.ledger.unsettled.count if view.ledger.unsettled else 0,
+        "ordered": view.in_doubt + (view.ledger.unsettled.count if view.ledger.unsettled else 0),
         "cache_age_s": None if view.cache_age is None else round(view.cache_age, 1),
         "policy": settings.policy.value,
         "max_nodes": settings.max_nodes,

@@ -113,7 +113,7 @@ def test_a_new_farm_has_ordered_nothing(ledger: Ledger) -> None:
     assert ledger.overview().launches == ()
 
 
-def test_an_order_is_unsettled_until_its_answer_is_known(ledger: Ledger) -> None:
+def test_an_order_is_unsettled_until_its_answer_is_known(ledger: Ledger, clock: FakeClock) -> None:
     ledger.journal(launch())
     assert ledger.overview().unsettled == launch()
     assert ledger.overview().launches == (launch(),)
@@ -123,7 +123,7 @@ def test_an_order_is_unsettled_until_its_answer_is_known(ledger: Ledger) -> None
     assert ledger.overview().unsettled is None
     (settled,) = ledger.overview().launches
     assert structs.replace(settled, request=launch().request) == structs.replace(
-        launch(), settled=True, nodes=("node-1", "node-2")
+        launch(), settled=True, answered=clock(), nodes=("node-1", "node-2")
     )  # the request of a settled order need not be kept
     assert ledger.overview().generation == 1
 
@@ -208,6 +208,39 @@ def test_an_unsettled_order_is_shown_however_old(ledger: Ledger, clock: FakeCloc
 
     assert ledger.overview().launches == (launch(),)
     assert ledger.overview().unsettled == launch()
+
+
+def test_an_order_may_be_given_again_and_again_and_says_so(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    for _ in range(2):
+        ledger.repeat("token-1")
+
+    assert ledger.overview().unsettled == structs.replace(launch(), repeated=True)
+
+
+@pytest.mark.parametrize("certain", [True, False])
+def test_that_it_was_given_again_is_kept_where_more_may_come_of_it(
+    ledger: Ledger, clock: FakeClock, *, certain: bool
+) -> None:
+    ledger.journal(launch())
+    ledger.repeat("token-1")
+    clock.advance(60)
+    ledger.settle("token-1", Spawned(certain=certain))
+
+    (settled,) = ledger.overview().launches
+    assert (settled.repeated, settled.answered) == (not certain, START + micros(60))
+
+
+def test_i2_an_order_that_is_settled_or_was_never_journalled_must_not_be_given_again(ledger: Ledger) -> None:
+    ledger.journal(launch())
+    ledger.settle("token-1", Spawned(certain=False))
+    settled = ledger.overview()
+
+    for token in ("token-1", "token-2"):
+        with pytest.raises(ConflictError, match=token):
+            ledger.repeat(token)
+
+    assert ledger.overview() == settled
 
 
 def test_an_order_that_is_settled_is_not_journalled_again(ledger: Ledger) -> None:

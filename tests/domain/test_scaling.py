@@ -64,6 +64,12 @@ def test_fewer_jobs_left_over_than_the_threshold_wait_for_a_slot() -> None:
     assert decide(view(4, nodes=(node("a"),)), FEW, START).launch == 1
 
 
+def test_nodes_in_doubt_count_towards_the_cap_and_offer_no_slots() -> None:
+    plan = decide(view(40, in_doubt=2), FEW, START)
+    assert plan.launch == 1
+    assert plan.held == (Held("max_nodes", "19 more would exceed max_nodes = 3", 19),)
+
+
 def test_an_order_without_an_answer_is_repeated_and_nothing_else_is_launched() -> None:
     order = Launch(token="t", generation=4, count=1, slots=2, ordered=START, request="{}")
     plan = decide(view(40, ledger=Overview(launches=(order,))), FEW, START)

@@ -71,11 +71,25 @@ class FakeLedger:
                 raise ConflictError(msg)
             self._launches.setdefault(launch.token, launch)
 
+    def repeat(self, token: str) -> None:
+        with self._lock:
+            launch = self._launches.get(token)
+            if launch is None or launch.settled:
+                msg = f"order {token} has been settled already"
+                raise ConflictError(msg)
+            self._launches[token] = structs.replace(launch, repeated=True)
+
     def settle(self, token: str, spawned: Spawned) -> None:
         with self._lock:
             launch = self._launches.get(token)
             if launch is not None and not launch.settled:
-                self._launches[token] = structs.replace(launch, settled=True, nodes=spawned.nodes)
+                self._launches[token] = structs.replace(
+                    launch,
+                    settled=True,
+                    repeated=launch.repeated and not spawned.certain,
+                    answered=self._clock(),
+                    nodes=spawned.nodes,
+                )
                 self._generation += 1
                 self._refused |= dict.fromkeys(spawned.refused, self._clock())
 

@@ -124,18 +124,19 @@ class EC2InstanceManager(EC2Instances):
         """Make the call that was journalled.
 
         It is repeated as long as EC2 remembers its token, which makes one order of all repetitions. Later, and where
-        EC2 says that the token is spent, what carries the token as its tag is what came of the order. As for what
-        EC2 refuses: it is for good where EC2 looked at the order to refuse it. It is not where it looked at who asks:
-        somebody else's try may have been taken.
+        EC2 says that the token is spent, what carries the token as its tag is what came of the order. What EC2 refuses
+        is settled by that where EC2 looked at the order to refuse it. It is not where it looked at who asks: somebody
+        else's try may have been taken. Certain is an answer that EC2 keeps with the token, and no other.
         """
         order = order_of(launch)
         if self._is_older(launch, REPEATED_FOR):
-            return Spawned(self._nodes_of(launch))
+            return self._found(launch)
         with calling(f"ec2:{order.operation}", f"the order {launch.token}"):
             try:
                 spawned = self._give(order)
             except ParamValidationError as error:
-                return Spawned(fault=SettingsError(f"[aws] holds what EC2 cannot be asked for: {shown(str(error))}"))
+                wrong = SettingsError(f"[aws] holds what EC2 cannot be asked for: {shown(str(error))}")
+                return Spawned(fault=wrong, certain=False)
             except ClientError as error:
                 return self._refused(launch, order, error)
         if spawned == Spawned():
@@ -162,7 +163,7 @@ class EC2InstanceManager(EC2Instances):
         if isinstance(found, PermissionDeniedError):
             return self._looked_up(launch, found)
         if isinstance(found, SettingsError):
-            return Spawned(fault=found)
+            return Spawned(fault=found, certain=False)
         raise found from error
 
     def _looked_up(self, launch: Launch, otherwise: NommerctlError) -> Spawned:
@@ -171,14 +172,16 @@ class EC2InstanceManager(EC2Instances):
         It may not be shown yet, or not all of it: so while the order is young and nodes are missing, what would be
         wrong `otherwise` is raised, and the order stays unsettled.
         """
-        nodes = self._nodes_of(launch)
-        if len(nodes) < launch.count and not self._is_older(launch, SHOWN_AFTER):
+        found = self._found(launch, otherwise)
+        if not (found.certain or self._is_older(launch, SHOWN_AFTER)):
             raise otherwise
-        return Spawned(nodes, fault=None if nodes else otherwise)
+        return found
 
-    def _nodes_of(self, launch: Launch) -> tuple[NodeId, ...]:
+    def _found(self, launch: Launch, otherwise: NommerctlError | None = None) -> Spawned:
+        """Return what EC2 shows of an order: if it is all that was asked for, no more can come."""
         ours = _tagged(FARM_TAG, self._farm), _tagged(ORDER_TAG, launch.token)
-        return tuple(sorted(each["InstanceId"] for each in self._described(*ours)))
+        nodes = tuple(sorted(each["InstanceId"] for each in self._described(*ours)))
+        return Spawned(nodes, fault=None if nodes else otherwise, certain=len(nodes) >= launch.count)
 
     def _is_older(self, launch: Launch, seconds: float) -> bool:
         return launch.ordered + micros(seconds) <= self._clock()

@@ -10,6 +10,7 @@ from nommerctl.adapters.aws.ledger_items import (
     FARM,
     GENERATION,
     LAST_DECISION,
+    REPEATED,
     answer_values,
     beat_item,
     damaged,
@@ -111,6 +112,18 @@ class DynamoLedger(DynamoLedgerReads):
             msg = f"order {launch.token} has been settled already"
             raise ConflictError(msg)
 
+    def repeat(self, token: str) -> None:
+        """Note that an order is going to be given again; ConflictError if it is not unsettled any more."""
+        again = update(
+            launch_key(token),
+            f"SET #{REPEATED} = :true",
+            condition="attribute_exists(#order) AND attribute_not_exists(#answer)",
+            values={":true": {"BOOL": True}},
+        )
+        if self._table.write(again) is not None:
+            msg = f"order {token} has been settled already"
+            raise ConflictError(msg)
+
     def settle(self, token: str, spawned: Spawned) -> None:
         """Note what came of an order and raise the generation; nothing if it is not the unsettled one."""
         answer, expires = answer_values(spawned.nodes, spawned.refused, self._clock())
@@ -120,9 +133,10 @@ class DynamoLedger(DynamoLedgerReads):
             condition="#unsettled = :token",
             values={":one": {"N": "1"}, ":token": {"S": token}},
         )
+        needed_no_more = f"#request, #{REPEATED}" if spawned.certain else "#request"
         order = update(
             launch_key(token),
-            f"SET #answer = :answer, #{EXPIRES} = :expires REMOVE #request",
+            f"SET #answer = :answer, #{EXPIRES} = :expires REMOVE {needed_no_more}",
             condition="attribute_exists(#order)",
             values={":answer": answer, ":expires": expires},
         )

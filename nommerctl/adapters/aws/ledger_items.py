@@ -26,6 +26,9 @@ DECISIONS = "decision"
 GENERATION = "control/generation"
 """Has `generation`, and as `unsettled` the token of the order whose answer is not known yet."""
 
+REPEATED = "repeated"
+"""Stands in an order that was given again."""
+
 CONTROLLER = "control/controller"
 LAST_DECISION = "control/decision"
 _LAUNCH = "launch/"
@@ -159,11 +162,12 @@ def _refusals(answers: Iterable[_Answer], since: Instant) -> tuple[Refusal, ...]
 
 
 def _launch(item: Item, table: str) -> Launch:
-    launch = _decoded(item, "order", _launches, table)
+    launch = structs.replace(_decoded(item, "order", _launches, table), repeated=REPEATED in item)
     if item["key"]["S"] != _LAUNCH + launch.token:
         raise damaged(item, table, "it is that of another order")
     if "answer" in item:
-        return structs.replace(launch, settled=True, nodes=_decoded(item, "answer", _answers, table).nodes)
+        answer = _decoded(item, "answer", _answers, table)
+        return structs.replace(launch, settled=True, answered=answer.at, nodes=answer.nodes)
     return structs.replace(launch, request=_text(item, "request", table))
 
 

@@ -73,7 +73,8 @@ def is_limit(code: str) -> bool:
 
 def without_room(order: Order, error: ClientError) -> Spawned:
     """Return what came of an order that was refused as a whole for want of capacity."""
-    return Spawned(refused=order.pools, fault=_limit(error) if is_limit(code_of(error)) else None)
+    fault = _limit(error) if is_limit(code_of(error)) else None
+    return Spawned(refused=order.pools, fault=fault, certain=False)
 
 
 def answered(order: Order, answer: "CreateFleetResultTypeDef") -> Spawned:

@@ -113,6 +113,18 @@ class SqliteLedger(SqliteLedgerReads):
 
         self._database.write(change)
 
+    def repeat(self, token: str) -> None:
+        """Note that an order is going to be given again; ConflictError if it is not unsettled any more."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            launch = _unsettled(connection)
+            if launch is None or launch.token != token:
+                msg = f"order {token} has been settled already"
+                raise ConflictError(msg)
+            _write_launch(connection, structs.replace(launch, repeated=True))
+
+        self._database.write(change)
+
     def settle(self, token: str, spawned: Spawned) -> None:
         """Note what came of an order and raise the generation; nothing if it is not the unsettled one."""
         now = self._clock()
@@ -121,7 +133,9 @@ class SqliteLedger(SqliteLedgerReads):
             launch = _unsettled(connection)
             if launch is None or launch.token != token:
                 return
-            _write_launch(connection, structs.replace(launch, settled=True, nodes=spawned.nodes))
+            repeated = launch.repeated and not spawned.certain
+            settled = structs.replace(launch, settled=True, repeated=repeated, answered=now, nodes=spawned.nodes)
+            _write_launch(connection, settled)
             connection.execute("UPDATE control SET value = value + 1 WHERE name = 'generation'")
             connection.execute("DELETE FROM control WHERE name LIKE ? AND value < ?", (f"{_REFUSED}%", now - _REFUSALS))
             for pool in spawned.refused:

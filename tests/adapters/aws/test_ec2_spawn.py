@@ -153,7 +153,7 @@ def test_what_is_not_there_is_named_with_the_setting_that_names_it(
     operation = "CreateFleet" if settings.launch_template else "RunInstances"
     nodes.ec2.refusals[operation] = Refused(f"{message}.", code=code)
     spawned = farm.spawn(1)
-    assert spawned == Spawned(fault=spawned.fault)
+    assert spawned == Spawned(fault=spawned.fault, certain=False)
     assert isinstance(spawned.fault, SettingsError)
     assert str(spawned.fault) == f"AWS launches no nodes: {message} ({code}): check {check}"
 
@@ -207,7 +207,7 @@ def test_instances_without_a_template_find_no_capacity_in_their_one_pool(nodes: 
     farm = nodes.by(UNTEMPLATED)
     pool = Pool("c7i.large", "subnet-a", "spot")
     nodes.ec2.codes = {pool: code}
-    assert farm.spawn(2) == Spawned(refused=(pool,))
+    assert farm.spawn(2) == Spawned(refused=(pool,), certain=False)
 
 
 def test_instances_without_a_template_may_be_fewer_than_ordered(nodes: Nodes) -> None:

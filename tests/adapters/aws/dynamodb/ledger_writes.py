@@ -23,6 +23,7 @@ WRITES: dict[str, tuple[str, Callable[[DynamoLedger], object]]] = {
     "mark": ("UpdateItem", lambda ledger: ledger.mark("i-1", START)),
     "forget": ("DeleteItem", lambda ledger: ledger.forget("i-1")),
     "journal": ("TransactWriteItems", lambda ledger: ledger.journal(NEXT)),
+    "repeat": ("UpdateItem", lambda ledger: ledger.repeat("t2")),
     "settle": ("TransactWriteItems", lambda ledger: ledger.settle("t2", Spawned(("i-2",), (POOL,)))),
     "sign": ("PutItem", lambda ledger: ledger.sign(START)),
     "decide": ("TransactWriteItems", lambda ledger: ledger.decide(DECISION)),
@@ -36,6 +37,6 @@ def prepared(ledger: DynamoLedger, name: str) -> Overview:
     ledger.beat(BEAT)
     ledger.journal(LAUNCH)
     ledger.settle("t1", Spawned(("i-1",)))
-    if name == "settle":
+    if name in {"repeat", "settle"}:
         ledger.journal(NEXT)
     return ledger.overview()
