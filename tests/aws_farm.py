@@ -1,6 +1,7 @@
 """A farm on AWS, as the command line has it, on servers of this machine."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def aws_farm(cloud: Cloud, folder: Path, **settings: str) -> Iterator[AwsFarm]:
     create_queues(clients.sqs, name)
     clients.s3().create_bucket(Bucket=f"media-{name}", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     given = {"BACKEND": "aws", "FARM_NAME": name, "AWS_AMI": AMI, "AWS_INSTANCE_TYPES": "c7i.large", **settings}
-    python = ("python3", "-m", "nommerctl")
+    python = (sys.executable, "-m", "nommerctl")
     farm = AwsFarm(
         name,
         cloud,
