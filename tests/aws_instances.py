@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tests.metadata import DOCUMENT, Metadata
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
-    from types_boto3_ec2.type_defs import InstanceTypeDef
+    from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
 LOOKS_EVERY = 0.1
 
@@ -85,6 +86,14 @@ class Instances:
                 self.cut_off(machine)
             self._services.close()
 
+    def wait_until_gone(self, within: float = 30.0) -> None:
+        """Wait until none is alive; if one stays, fail with what its worker said."""
+        deadline = time.monotonic() + within
+        while self.alive:
+            left = {node: self.machines[node].log for node in self.alive}
+            assert time.monotonic() < deadline, left
+            time.sleep(LOOKS_EVERY)
+
     def cut_off(self, machine: Machine) -> None:
         """End an instance from one instant to the next, as when its host fails."""
         machine.worker.kill()
@@ -104,8 +113,8 @@ class Instances:
             self.most = max(self.most, len(shown))
 
     def _shown(self) -> "Iterator[InstanceTypeDef]":
-        mine = {"Name": f"tag:{FARM_TAG}", "Values": [self._ours]}
-        alive = {"Name": "instance-state-name", "Values": ["pending", "running"]}
+        mine: FilterTypeDef = {"Name": f"tag:{FARM_TAG}", "Values": [self._ours]}
+        alive: FilterTypeDef = {"Name": "instance-state-name", "Values": ["pending", "running"]}
         for reservation in self._ec2.describe_instances(Filters=[mine, alive])["Reservations"]:
             yield from reservation["Instances"]
 

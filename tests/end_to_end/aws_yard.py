@@ -36,7 +36,8 @@ def farm_with_template(cloud: Cloud, folder: Path, **settings: str) -> Iterator[
 
 def messages(farm: AwsFarm) -> dict[str, int]:
     """How many messages each queue of the farm holds, in whatever state; those that hold none are left out."""
-    sqs, found = farm.clients.sqs, {}
+    sqs = farm.clients.sqs
+    found: dict[str, int] = {}
     for name in (new_jobs_queue(farm.name), changes_queue(farm.name)):
         for queue in (name, dead_letters(name)):
             url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
