@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct, structs
 
+from nommerctl.adapters.aws.resources import EXPIRES
 from nommerctl.adapters.aws.tables import Item
 from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Pool, Refusal
 from nommerctl.domain.outcome import Decision
@@ -38,6 +39,7 @@ _DAY = 24 * 3600
 _LAUNCHES_SHOWN = micros(_DAY)
 _LAUNCHES_KEPT = _DAY + 3600
 _REFUSALS_SHOWN = micros(3600)
+_BEATS_KEPT = _DAY
 DECISIONS_KEPT = 7 * _DAY
 """Seconds."""
 
@@ -101,9 +103,13 @@ def answer_values(nodes: tuple[NodeId, ...], refused: tuple[Pool, ...], now: Ins
 
 
 def beat_item(beat: Heartbeat) -> Item:
-    """Return the item of a node."""
+    """Return the item of a node.
+
+    It expires by itself: an instance whose host failed takes no leave, and is none that scale could end.
+    """
     marked = {} if beat.marked is None else {"marked": {"N": str(beat.marked)}}
-    return {**node_key(beat.node), "record": text_of(structs.replace(beat, marked=None)), **marked}
+    record = {"record": text_of(structs.replace(beat, marked=None))}
+    return {**node_key(beat.node), **record, **marked, EXPIRES: expiry(beat.at, _BEATS_KEPT)}
 
 
 def decision_key(at: Instant, number: int = 0) -> Item:

@@ -8,6 +8,7 @@ from nommerctl.adapters.aws.ledger import DynamoLedger
 from nommerctl.adapters.aws.ledger_items import beat_item, decision_key, launch_item, launch_key
 from nommerctl.adapters.aws.names import ledger_table
 from nommerctl.domain.fleet import Spawned
+from nommerctl.domain.times import micros
 from nommerctl.errors import ConflictError, UnreachableError
 from tests.adapters.aws.dynamodb.ledger_writes import BEAT, DECISION, LAUNCH, NEXT, POOL, WRITES, each_write, prepared
 from tests.dynamodb import Body, Wire
@@ -90,6 +91,14 @@ def test_what_was_settled_is_kept_without_its_request_and_for_a_day(
     assert "request" not in settled
     assert LAUNCH.request.replace('"', '\\"') not in settled["order"]["S"]
     assert int(settled["expires"]["N"]) == START_S + 3 * DAY + 25 * HOUR + 1
+
+
+def test_a_heartbeat_expires_a_day_after_the_last_one(ledger: DynamoLedger, clients: Clients, farm: str) -> None:
+    ledger.beat(BEAT)
+    ledger.beat(structs.replace(BEAT, at=BEAT.at + micros(HOUR)))
+    ledger.mark(BEAT.node, START)
+
+    assert int(items(clients, farm)["node/i-1"]["expires"]["N"]) == BEAT.at // 1_000_000 + 25 * HOUR + 1
 
 
 def test_a_refusal_is_forgotten_after_an_hour(ledger: DynamoLedger, clock: FakeClock) -> None:
