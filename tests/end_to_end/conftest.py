@@ -6,6 +6,8 @@ import pytest
 
 from tests.cloud import Cloud, cloud
 
+pytest.register_assert_rewrite("tests.end_to_end.aws_yard")
+
 
 @pytest.fixture
 def sky(

@@ -1,11 +1,9 @@
 """A farm on AWS, from files in S3 to files in S3: passes as cron makes them, workers on instances that come and go."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -13,12 +11,18 @@ from nommerctl.domain.fleet import Pool
 from tests.aws_farm import AwsFarm
 from tests.aws_instances import Instances, Machine
 from tests.cli import eventually
-from tests.clips import Clips, ffmpeg
+from tests.clips import Clips
 from tests.cloud import Answer, Cloud
-from tests.end_to_end.aws_yard import farm_with_template, keys, ledger, messages, unfinished_uploads
+from tests.end_to_end.aws_yard import (
+    everything_was_told_once,
+    farm_with_template,
+    ledger,
+    messages,
+    outputs_are_whole,
+    unfinished_uploads,
+)
 from tests.fakes import ec2_wire
 from tests.web import Web, reply, serving
-from tests.worker.nomming import probed
 
 NO_CAPACITY = Answer(
     200,
@@ -91,28 +95,13 @@ def test_six_clips_in_s3_are_encoded_whatever_becomes_of_the_instances(
     instances.wait_until_gone()
     cron.minute()
     # then
-    outputs_are_whole(farm, tmp_path / "output.mp4")
+    names = "clip-1", "clip-2", "clip-3", "clip-4", "film-1", "film-2"
+    outputs_are_whole(farm, [f"{name}-web-1080p.mp4" for name in names], tmp_path / "output.mp4")
     nothing_is_left(farm, instances, lost)
     the_interrupted_were_handed_on(farm, instances, lost, noticed)
-    everything_was_told_once(farm, cron, listener)
+    everything_was_told_once(documents(farm), listener)
     it_is_known_what_it_cost(cron)
     it_is_known_why(farm)
-
-
-def outputs_are_whole(farm: AwsFarm, path: Path) -> None:
-    found = keys(farm, "out/")
-    names = "clip-1", "clip-2", "clip-3", "clip-4", "film-1", "film-2"
-    assert found == [f"out/{name}-web-1080p.mp4" for name in names]
-    for key in found:
-        path.write_bytes(farm.clients.s3().get_object(Bucket=farm.bucket, Key=key)["Body"].read())
-        decoded(path)
-        assert probed(path).seconds == pytest.approx(2.0, abs=0.1)
-
-
-def decoded(path: Path) -> None:
-    """Decode a file to its end; any complaint of ffmpeg's is an error."""
-    command = [str(ffmpeg()), "-nostdin", "-loglevel", "error", "-xerror", "-i", str(path), "-f", "null", "-"]
-    assert subprocess.run(command, capture_output=True, check=True).stderr == b""
 
 
 def nothing_is_left(farm: AwsFarm, instances: Instances, lost: Machine) -> None:
@@ -133,15 +122,6 @@ def the_interrupted_were_handed_on(farm: AwsFarm, instances: Instances, lost: Ma
         assert (job["attempt"], job["interruptions"]) == (2, interruptions)
         successor = instances.machines[job["node"]]
         assert (successor.market, successor.id != machine.id) == ("on-demand", True), "there was no spot capacity"
-
-
-def everything_was_told_once(farm: AwsFarm, cron: Cron, listener: Web) -> None:
-    told: dict[str, list[str]] = {job_id: [] for job_id in cron.jobs}
-    for asked in listener.asked:
-        form = parse_qs(asked.body.decode())
-        told[form["unique_id"][0]] += form["job_state"]
-    assert told == {job["id"]: [entry["state"] for entry in job["history"]] for job in documents(farm)}
-    assert all(states[0] == "PENDING" and states[-1] == "FINISHED" for states in told.values())
 
 
 def it_is_known_what_it_cost(cron: Cron) -> None:
