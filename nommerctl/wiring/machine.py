@@ -1,5 +1,6 @@
 """What a worker's machine knows of itself: on EC2 which instance it is and what it costs, elsewhere nothing."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,25 @@ class Machine(Struct, frozen=True):
         return self.identity is not None and self.identity.market == "spot" and aws.market is Market.SPOT_FIRST
 
 
-def this_machine(farm: Farm) -> Machine:
-    """Ask the metadata service; only for a farm on AWS, or if a variable says where it is."""
+TRIES = 5
+PAUSE = 1.0
+"""Seconds between two of them."""
+
+
+def this_machine(farm: Farm, *, must_know: bool = False) -> Machine:
+    """Ask the metadata service; only for a farm on AWS, or if a variable says where it is.
+
+    Whoever `must_know` asks TRIES times: an instance that comes up may do so before the service answers, and costs
+    money until it is ended, whether it knows who it is or not.
+    """
     metadata = _metadata(farm)
-    identity = metadata.identity() if metadata else None
+    if metadata is None:
+        return Machine()
+    identity = metadata.identity()
+    for _ in range(TRIES - 1 if must_know else 0):
+        if identity is None:
+            time.sleep(PAUSE)
+            identity = metadata.identity()
     if identity is None:
         return Machine()
     return Machine(identity, metadata if identity.market == "spot" else None)

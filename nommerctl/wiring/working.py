@@ -49,8 +49,9 @@ def run_worker(
         UnreachableError: the machine cannot be shut down, or is to be and does not know which node it is.
     """
     farm.prepare()
-    machine = this_machine(farm)
-    if farm.settings.farm.backend is Backend.AWS and machine.identity is None and power_off:
+    must_know = power_off and farm.settings.farm.backend is Backend.AWS
+    machine = this_machine(farm, must_know=must_know)
+    if must_know and machine.identity is None:
         msg = "this node does not know which instance it is: EC2's metadata service does not answer"
         raise UnreachableError(msg)
     flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}

@@ -1,20 +1,21 @@
 """What a worker learns of its machine, and how that is shut down."""
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from nommerctl.domain.config import AwsSettings, Market
 from nommerctl.errors import UnreachableError
-from nommerctl.wiring import process
+from nommerctl.wiring import machine, process
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.machine import DISABLED_VARIABLE, ENDPOINT_VARIABLE, Machine, this_machine
 from nommerctl.wiring.working import node_name
 from tests import metadata
 from tests.cli import InProcessCli
 from tests.conftest import CLOSED_PORT
-from tests.metadata import INSTANCE, Metadata
+from tests.metadata import GIVES_TOKENS, INSTANCE, Metadata
 
 
 @pytest.fixture
@@ -86,11 +87,31 @@ def test_only_where_there_are_others_a_spot_instance_leaves_jobs_to_them(
     service: Metadata, tmp_path: Path, *, life_cycle: bytes, market: Market, leaves: bool
 ) -> None:
     bought_as(service, life_cycle)
-    machine = this_machine(farm("aws", tmp_path))
-    assert machine.leaves_to_on_demand(AwsSettings(market=market)) is leaves
+    found = this_machine(farm("aws", tmp_path))
+    assert found.leaves_to_on_demand(AwsSettings(market=market)) is leaves
 
 
-def test_a_node_that_cannot_know_who_it_is_takes_no_job(here: InProcessCli) -> None:
+def test_a_node_that_comes_up_before_the_service_answers_asks_again(
+    service: Metadata, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "PAUSE", 0.01)
+    said = iter([(503, b""), (503, b""), (200, b"token")])
+
+    def comes_up(request: BaseHTTPRequestHandler) -> None:
+        status, body = next(said)
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    service.answers[GIVES_TOKENS] = comes_up
+    service.tokens.append("token")
+    assert this_machine(farm("aws", tmp_path)).identity is None, "as a person's laptop, which is not to wait"
+    assert this_machine(farm("aws", tmp_path), must_know=True).identity is not None
+
+
+def test_a_node_that_cannot_know_who_it_is_takes_no_job(here: InProcessCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "PAUSE", 0.01)
     failed = here.run("--backend", "aws", "worker", "--power-off", env={ENDPOINT_VARIABLE: CLOSED_PORT}, code=69)
     assert failed.stderr == (
         "nommerctl: this node does not know which instance it is: EC2's metadata service does not answer\n"
