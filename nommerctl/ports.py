@@ -202,8 +202,11 @@ class CachedJobs(Protocol):
     def untold(self) -> list[JobId]:
         """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
 
-    def waiting_for_on_demand(self) -> int:
-        """Return how many cached jobs wait for a node that nobody takes away, without decoding a job."""
+    def waiting_for_on_demand(self, since: Instant) -> int:
+        """Return how many cached jobs have waited since then, or not as long, for a node that nobody takes away.
+
+        No job is decoded for it.
+        """
 
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""

@@ -28,7 +28,7 @@ class CacheChange:
         self._before = cache_table.head(connection)
         self._counts = Counter(self._before.counts)
         self._untold = set(self._before.untold)
-        self._on_demand = set(self._before.on_demand)
+        self._on_demand = dict(self._before.on_demand)
         self.status = self._before.status
 
     def put(self, jobs: Iterable[EncodingJob]) -> None:
@@ -56,9 +56,8 @@ class CacheChange:
         if any(count < 0 for count in self._counts.values()):
             what = "its counts are wrong"
             raise CacheDamagedError(what)
-        head = Head(
-            self.status, dict(+self._counts), untold=_in_order(self._untold), on_demand=_in_order(self._on_demand)
-        )
+        untold = tuple(sorted(self._untold))
+        head = Head(self.status, dict(+self._counts), untold=untold, on_demand=self._on_demand)
         return None if head == self._before else head
 
     def _put(self, jobs: Iterable[EncodingJob], known: dict[JobId, Known]) -> None:
@@ -77,8 +76,7 @@ class CacheChange:
                 if old.state is not job.state and job.id not in entered:
                     moved.add(job.id)
             self._counts[job.state] += 1
-            _note(self._untold, job.id, holds=bool(job.untold))
-            _note(self._on_demand, job.id, holds=job.state is JobState.PENDING and wants_on_demand(job))
+            self._note(job)
             known[job.id] = new
             entered.add(job.id)
             entries.append((job.id, job.state.value, text))
@@ -89,13 +87,15 @@ class CacheChange:
         gone = list(ids)
         self._counts.subtract(known[job_id].state for job_id in gone)
         self._untold.difference_update(gone)
-        self._on_demand.difference_update(gone)
+        for job_id in gone:
+            self._on_demand.pop(job_id, None)
         cache_table.delete(self._connection, gone)
 
-
-def _note(ids: set[JobId], job_id: JobId, *, holds: bool) -> None:
-    (ids.add if holds else ids.discard)(job_id)
-
-
-def _in_order(ids: set[JobId]) -> tuple[JobId, ...]:
-    return tuple(sorted(ids))
+    def _note(self, job: EncodingJob) -> None:
+        """Note what the head says of a job."""
+        self._untold.discard(job.id)
+        self._on_demand.pop(job.id, None)
+        if job.untold:
+            self._untold.add(job.id)
+        if job.state is JobState.PENDING and wants_on_demand(job):
+            self._on_demand[job.id] = job.last_sign

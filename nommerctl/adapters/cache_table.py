@@ -80,14 +80,14 @@ class CacheDamagedError(UnreachableError):
 class Head(Struct, frozen=True):
     """What of the cache is no job's. `counts` leaves out states that no job has.
 
-    `untold` are the jobs of which somebody has to be told, `on_demand` those that wait for a node that nobody takes
-    away: ids, in order.
+    `untold` are the ids of the jobs of which somebody has to be told, in order; `on_demand` has those that wait for a
+    node that nobody takes away, and since when.
     """
 
     status: CacheStatus = CacheStatus()
     counts: dict[JobState, Annotated[int, Meta(ge=1)]] = {}
     untold: tuple[JobId, ...] = ()
-    on_demand: tuple[JobId, ...] = ()
+    on_demand: dict[JobId, Instant] = {}
 
 
 class Known(Struct, frozen=True, kw_only=True, gc=False):
@@ -172,9 +172,9 @@ def untold(connection: sqlite3.Connection) -> list[JobId]:
     return list(head(connection).untold)
 
 
-def waiting_for_on_demand(connection: sqlite3.Connection) -> int:
-    """How many cached jobs wait for a node that nobody takes away; no entry of a job is read."""
-    return len(head(connection).on_demand)
+def waiting_for_on_demand(connection: sqlite3.Connection, since: Instant) -> int:
+    """How many cached jobs have waited since then, or not as long, for a node that nobody takes away."""
+    return sum(began >= since for began in head(connection).on_demand.values())
 
 
 def job(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:

@@ -15,6 +15,7 @@ from nommerctl.adapters.sqlite_read import ReadOnlyDatabase
 from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.states import JobState
+from nommerctl.domain.times import Instant
 from nommerctl.errors import UnreachableError
 
 T = TypeVar("T")
@@ -65,9 +66,9 @@ class CacheReads(ABC):
         """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
         return self._read(cache_table.untold)
 
-    def waiting_for_on_demand(self) -> int:
-        """Return how many cached jobs wait for a node that nobody takes away, without decoding a job."""
-        return self._read(cache_table.waiting_for_on_demand)
+    def waiting_for_on_demand(self, since: Instant) -> int:
+        """Return how many cached jobs have waited since then, or not as long, for a node that nobody takes away."""
+        return self._read(lambda connection: cache_table.waiting_for_on_demand(connection, since))
 
     def status(self) -> CacheStatus:
         """Return what passes left for each other; a CacheStatus() if the cache is cold."""

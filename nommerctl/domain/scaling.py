@@ -12,6 +12,7 @@ from msgspec import Struct
 from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import Policy, ScaleSettings
 from nommerctl.domain.fleet import Depth, Launch, Node
+from nommerctl.domain.job import ON_DEMAND_WITHIN
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.states import UNFINISHED, JobState
@@ -26,7 +27,8 @@ class FarmView(Struct, frozen=True, kw_only=True):
     """What scale has read: cached jobs by state, the queues' depths, nodes, and the ledger.
 
     The ledger was read before the nodes: an order under its generation is void if another was settled since. `changes`
-    is None where cache and queue of new jobs agree. `on_demand` is how many jobs wait for a node that nobody takes
+    is None where cache and queue of new jobs agree; `may_resync` is whether such a difference is worth a resync, which
+    reads the whole store. `on_demand` is how many jobs wait for a node that nobody takes
     away. `in_doubt` is how many nodes may exist besides those in `nodes`, or come yet. `cache_age` is the seconds since
     the last refresh, None if there never was one, negative if the clock went back since; `cache_max_age` is what is
     allowed.
@@ -35,6 +37,7 @@ class FarmView(Struct, frozen=True, kw_only=True):
     jobs: dict[JobState, int]
     new_jobs: Depth
     changes: Depth | None
+    may_resync: bool = True
     on_demand: int = 0
     nodes: tuple[Node, ...]
     ledger: Overview
@@ -156,10 +159,19 @@ def _capped(wanted: int, room: int, settings: ScaleSettings) -> tuple[int, tuple
     return launch, tuple(held)
 
 
-def _on_demand(view: FarmView, sound: Sequence[Node], settings: ScaleSettings) -> int:
-    """How many nodes are to be launched for the jobs that want one that stays; what else is wanted has to wait."""
-    free = sum(node.slots - node.active for node in sound if node.on_demand)
-    return -(-max(view.on_demand - free, 0) // settings.jobs_per_node)
+def _on_demand(view: FarmView, sound: Sequence[Node], settings: ScaleSettings, now: Instant) -> int:
+    """How many nodes are to be launched for the jobs that want one that stays; what else is wanted waits for a pass.
+
+    None while there is no capacity of that kind: such a job is anybody's in a while (ON_DEMAND_WITHIN), and counts here
+    for no longer. A node that was launched since counts whole, whatever it does: one for each job will have to do.
+    """
+    if any(pool.market == "on-demand" for pool in view.ledger.refused(now)):
+        return 0
+    stay = (node for node in sound if node.on_demand)
+    free = sum(
+        node.slots if node.launched + micros(ON_DEMAND_WITHIN) > now else node.slots - node.active for node in stay
+    )
+    return -(-max(min(view.on_demand, view.demand) - free, 0) // settings.jobs_per_node)
 
 
 def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
@@ -175,7 +187,7 @@ def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     end, mark, sound = _judge_nodes(view, settings, now)
     living = sum(node.alive for node in view.nodes)
     slots = sum(node.slots for node in sound)
-    resync = view.changes is not None and view.changes.total == 0
+    resync = view.may_resync and view.changes is not None and view.changes.total == 0
     reasons = [f"{ending.node}: {ending.reason}" for ending in (*end, *mark)]
     unsettled = view.ledger.unsettled
     if unsettled is not None:
@@ -184,7 +196,7 @@ def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     wanted, why = _policy(settings.policy)(view.demand, slots, settings)
     if living + wanted < settings.min_nodes:
         wanted, why = settings.min_nodes - living, f"{living} nodes are fewer than min_nodes = {settings.min_nodes}"
-    on_demand = _on_demand(view, sound, settings)
+    on_demand = _on_demand(view, sound, settings, now)
     if on_demand:
         wanted, why = on_demand, f"{counted(view.on_demand, 'job')} interrupted too often for spot: on-demand"
     launch, held = _capped(wanted, settings.max_nodes - living - view.in_doubt, settings)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from nommerctl.domain.batches import batches
 from nommerctl.domain.config import CacheSettings, UpkeepSettings
 from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
@@ -22,6 +23,13 @@ from nommerctl.ports import Clock, JobReads
 
 BATCH = 500
 """Jobs read from the store, and committed to the cache, at a time."""
+
+REQUEUED = 1000
+"""Jobs that get a new message in one resync, oldest first: a service counts its messages only roughly, and may seem to
+have lost one when it has lost none."""
+
+REQUEUED_AT_ONCE = 25
+"""Of them those of one step."""
 
 
 def refresh(
@@ -45,6 +53,8 @@ def refresh(
         found = learn(reads, perform, ids)
     else:
         found = resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
+        if reads.store.lag:
+            _catch_up(reads, perform, ids)
     facts |= found.facts
     for text in said:
         if not is_job_id(text):
@@ -83,6 +93,12 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> Learnt:
                 perform.note(_news(job))
         untold += (job.id for job in jobs.values() if job.untold)
     return Learnt({"unknown": len(set(ids) - found)}, untold)
+
+
+def _catch_up(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> None:
+    """Commit to the cache what is said to have changed, and may just have been in no list of the store."""
+    for some in batches(ids, BATCH):
+        perform.quietly(_cached(reads.store.get(some).values()))
 
 
 def _cached(jobs: Iterable[EncodingJob]) -> Effect:
@@ -136,8 +152,8 @@ def resync(
         perform.note(change)
     short = status.short + 1 if queued < survey.unfinished else 0
     overdue = survey.overdue if short > 1 else []
-    for job_id in overdue:
-        perform(Change("requeue", job_id, "its message is gone"), _requeue(job_id, now))
+    for some in batches(overdue, REQUEUED_AT_ONCE):
+        _requeue(perform, some, now)
     perform.quietly(
         lambda writes: writes.cache.set_status(
             lambda status: structs.replace(status, resynced=now, resync_wanted=False, short=0 if overdue else short)
@@ -160,7 +176,7 @@ class _Survey:
         self._known = known
         self.read = 0
         self.unfinished = 0
-        self.overdue: list[JobId] = []
+        self.overdue: list[EncodingJob] = []
         self.untold: list[JobId] = []
         self.news: list[Change] = []
 
@@ -172,8 +188,8 @@ class _Survey:
             perform.heed()
             self.read += 1
             self.unfinished += not job.finished
-            if _message_overdue(job, upkeep, now):
-                self.overdue.append(job.id)
+            if len(self.overdue) < REQUEUED and _message_overdue(job, upkeep, now):
+                self.overdue.append(job)
             if job.untold:
                 self.untold.append(job.id)
             if job.state is JobState.ERROR if self._known is None else self._known.get(job.id) is not job.state:
@@ -186,10 +202,16 @@ def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> 
     return claimable(job, now) and (sent + micros(upkeep.requeue_after) <= now or impossible(sent, now))
 
 
-def _requeue(job_id: JobId, now: Instant) -> Effect:
+def _requeue(perform: Performer, jobs: Sequence[EncodingJob], now: Instant) -> None:
+    """Send messages for jobs anew, but for those that have changed so that they need none."""
+    sent = [job.id for job in jobs]  # as far as a dry run can tell
+
     def effect(writes: FarmWrites) -> None:
         with writes.together():
-            writes.store.transition(job_id, lambda current: requeued(current, now=now))
-            writes.new_jobs.send([job_id])
+            steps = [(job, lambda current: requeued(current, now=now)) for job in jobs]
+            sent[:] = [job.id for job in writes.store.transitions(steps)]
+            writes.new_jobs.send(sent)
 
-    return effect
+    perform.quietly(effect)
+    for job_id in sent:
+        perform.note(Change("requeue", job_id, "its message is gone"))

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from msgspec import structs
 
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.config import CacheSettings, ScaleSettings
 from nommerctl.domain.fleet import Launch, Node, in_doubt, joined
+from nommerctl.domain.job import ON_DEMAND_WITHIN
 from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
@@ -17,6 +19,9 @@ from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, impossible, micros, seconds_between
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
 from nommerctl.ports import Clock
+
+BETWEEN_RESYNCS = 600.0
+"""Seconds from one resync to the next that scale asks for, with a store that is a service."""
 
 SIGNS = 4
 """How many signs of the controller there are in the time after which nodes would miss it."""
@@ -56,20 +61,31 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
     The queue of changes is asked only where cache and queue of new jobs differ: it may explain why.
     """
     ledger = reads.ledger.overview()  # first: what is settled from here on makes our own order void
-    refreshed = reads.cache.status().refreshed
+    status = reads.cache.status()
+    refreshed = status.refreshed
     jobs, new_jobs = reads.cache.count_by_state(), reads.new_jobs.depth()
     agreed = sum(jobs[state] for state in UNFINISHED) == new_jobs.total
     return FarmView(
         jobs=jobs,
         new_jobs=new_jobs,
         changes=None if agreed else reads.changes.depth(),
-        on_demand=reads.cache.waiting_for_on_demand() if reads.fleet.offers_on_demand else 0,
+        may_resync=_may_resync(status, reads, now),
+        on_demand=reads.cache.waiting_for_on_demand(now - micros(ON_DEMAND_WITHIN))
+        if reads.fleet.offers_on_demand
+        else 0,
         nodes=tuple(_nodes(reads, ledger, now)),
         ledger=ledger,
         in_doubt=in_doubt(ledger.launches, now=now, lag=reads.fleet.lag),
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
         cache_max_age=cache_settings.max_age,
     )
+
+
+def _may_resync(status: CacheStatus, reads: FarmReads, now: Instant) -> bool:
+    """Not again and again where the store is a service: then so are the queues, whose counts are never quite right."""
+    if not reads.store.lag or status.resynced is None:
+        return True
+    return status.resynced + micros(BETWEEN_RESYNCS) <= now or impossible(status.resynced, now)
 
 
 def nodes(reads: FarmReads, now: Instant) -> list[Node]:

@@ -73,10 +73,14 @@ class AwsBackend:
         return Clients(
             region=self._region,
             profile=self._settings.profile,
-            keep_on=self._keep_on,
+            keep_on=self._heeded,
             models=self._folder / "models",
             makes_models=makes_models,
         )
+
+    def _heeded(self) -> None:
+        if not self._outbox.sending:
+            self._keep_on()
 
     def _urls(self, clients: Clients, *, remember: bool) -> QueueUrls:
         return QueueUrls(clients, self._folder / "queues.json", remember=remember)

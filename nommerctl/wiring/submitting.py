@@ -12,6 +12,7 @@ from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.text import counted
 from nommerctl.domain.times import Instant, impossible, micros
 from nommerctl.errors import (
+    AWAY,
     AlreadyRunningError,
     EncodingError,
     InterruptedPassError,
@@ -66,12 +67,31 @@ def submit_jobs(farm: Farm, submission: Submission) -> Submitted:
 
 def _store(farm: Farm, asked: Sequence[EncodingJob], cache: JobCache | None) -> list[EncodingJob]:
     backend = farm.backend
-    stored = store_jobs(
-        asked, store=backend.store, new_jobs=backend.new_jobs, changes=backend.changes, together=backend.together
-    )
+    try:
+        stored = store_jobs(
+            asked, store=backend.store, new_jobs=backend.new_jobs, changes=backend.changes, together=backend.together
+        )
+    except AWAY as error:
+        stored = _stored_all_the_same(farm, asked)
+        if not stored:
+            raise
+        _hint(cache, stored)
+        msg = f"{error}; but {counted(len(stored), 'job')} stored: do not submit again, refresh will queue what waits"
+        raise type(error)(msg) from error
+    _hint(cache, stored)
+    return stored
+
+
+def _stored_all_the_same(farm: Farm, asked: Sequence[EncodingJob]) -> list[EncodingJob]:
+    """Return which of the jobs are in the store, where it is apart from the queue that failed; none if it is away."""
+    with suppress(*AWAY):
+        return list(farm.backend.store.get(job.id for job in asked).values())
+    return []
+
+
+def _hint(cache: JobCache | None, stored: Sequence[EncodingJob]) -> None:
     if cache is not None:
         hint(cache, stored)
-    return stored
 
 
 def check_ffmpeg(farm: Farm, needed: frozenset[str]) -> None:

@@ -283,8 +283,9 @@ def test_whose_listeners_wait_is_told_without_reading_a_job(cache: Cache) -> Non
 def test_how_many_wait_for_a_node_that_stays_is_told_without_reading_a_job(cache: Cache) -> None:
     wanting = [make_job(number, interruptions=2) for number in (1, 2, 3)]
     cache.writer.update_jobs([*wanting, make_job(4, interruptions=1)])
-    assert cache.reader.waiting_for_on_demand() == 3
+    assert cache.reader.waiting_for_on_demand(START) == 3
+    assert cache.reader.waiting_for_on_demand(wanting[1].changed) == 2
 
     cache.writer.update_job(structs.replace(wanting[0], state=JobState.DOWNLOADING, version=1))
     cache.writer.remove_job(wanting[1])
-    assert cache.reader.waiting_for_on_demand() == 1
+    assert cache.reader.waiting_for_on_demand(START) == 1

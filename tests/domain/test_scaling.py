@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from nommerctl.domain.config import ScaleSettings
-from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Node
+from nommerctl.domain.fleet import Depth, Heartbeat, Launch, Node, Pool, Refusal
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, decide
@@ -173,10 +173,11 @@ def test_i2_no_plan_exceeds_the_bound(  # noqa: PLR0917 - hypothesis passes them
 # --- jobs that were interrupted too often
 
 
-def on_demand_node(name: str, *, active: int = 0, beat: bool = True) -> Node:
+def on_demand_node(name: str, *, active: int = 0, beat: bool = True, old: bool = False) -> Node:
     order = Launch(token="t", generation=0, count=1, slots=2, ordered=START, request="", on_demand=True)
     heartbeat = Heartbeat(node=name, started=START, at=START, slots=2, active=active) if beat else None
-    return Node(id=name, alive=True, launched=START, slots=2, beat=heartbeat, ordered=order)
+    launched = START - micros(3600) if old else START
+    return Node(id=name, alive=True, launched=launched, slots=2, beat=heartbeat, ordered=order)
 
 
 def test_jobs_that_were_interrupted_too_often_get_nodes_that_stay() -> None:
@@ -201,6 +202,19 @@ def test_a_node_that_stays_and_has_room_is_enough(beat: bool) -> None:  # noqa: 
     assert (plan.launch, plan.on_demand) == (0, False)
 
 
-def test_a_node_that_stays_and_is_busy_is_none() -> None:
-    plan = decide(view(2, nodes=(on_demand_node("a", active=2),), on_demand=1), FEW, START)
+def test_a_node_that_stays_and_is_busy_is_none_unless_it_was_launched_for_them() -> None:
+    busy = on_demand_node("a", active=2, old=True)
+    plan = decide(view(4, nodes=(busy,), on_demand=1), FEW, START)
     assert (plan.launch, plan.on_demand) == (1, True)
+    young = on_demand_node("a", active=2)
+    assert not decide(view(4, nodes=(young,), on_demand=1), FEW, START).on_demand
+
+
+def test_there_are_no_more_of_them_than_cache_and_queue_agree_on() -> None:
+    assert decide(view(0, jobs={JobState.PENDING: 3}, on_demand=3), FEW, START).launch == 0
+
+
+def test_where_there_is_no_capacity_that_stays_they_get_what_there_is() -> None:
+    refusal = Refusal(Pool("c7i.large", "", "on-demand"), at=START - micros(60))
+    plan = decide(view(4, on_demand=1, ledger=Overview(refusals=(refusal,))), FEW, START)
+    assert (plan.launch, plan.on_demand) == (2, False)

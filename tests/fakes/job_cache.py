@@ -50,8 +50,9 @@ class FakeJobCache:
     def untold(self) -> list[JobId]:
         return sorted(job.id for job in self.jobs.values() if job.untold)
 
-    def waiting_for_on_demand(self) -> int:
-        return sum(job.state is JobState.PENDING and wants_on_demand(job) for job in self.jobs.values())
+    def waiting_for_on_demand(self, since: Instant) -> int:
+        waiting = (job for job in self.jobs.values() if job.state is JobState.PENDING and wants_on_demand(job))
+        return sum(job.last_sign >= since for job in waiting)
 
     def status(self) -> CacheStatus:
         return self._status

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from msgspec import structs
@@ -8,9 +8,11 @@ from nommerctl.domain.job import EncodingJob, Progress
 from nommerctl.domain.moves import renewed
 from nommerctl.domain.outcome import Change, Failure
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import TerminatedPassError, TimeLimitError, TryAgainError
 from nommerctl.passes.news import QueueNews
+from nommerctl.passes.refresh import REQUEUED
+from nommerctl.ports import Move
 from tests.builders import job_id
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.job_cache import FakeJobCache
@@ -257,6 +259,80 @@ def test_jobs_whose_messages_are_there_are_not_queued_again_however_old() -> Non
     for _ in range(3):
         farm.refresh(rebuild=True)
     assert farm.new_jobs.depth().total == 2
+
+
+def test_of_many_messages_that_seem_to_be_gone_some_are_sent_anew_at_a_time_the_oldest_first() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    jobs = farm.submit(*range(REQUEUED + 30))
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.clock.advance(901)
+    farm.refresh(rebuild=True)
+    outcome = farm.refresh(rebuild=True)
+    assert outcome.facts["requeued"] == REQUEUED
+    assert farm.new_jobs.depth().total == REQUEUED
+    for _ in range(2):
+        farm.refresh(rebuild=True)
+    assert farm.new_jobs.depth().total == len(jobs)
+
+
+def test_a_job_that_changed_meanwhile_gets_no_message() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    job, other = farm.submit(1, 2)
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.clock.advance(901)
+    farm.refresh(rebuild=True)
+
+    class OvertakenStore(FakeJobStore):
+        def transitions(self, steps: Sequence[tuple[EncodingJob, Move]]) -> list[EncodingJob]:
+            farm.claim(job)
+            return super().transitions(steps)
+
+    store = OvertakenStore()
+    store.jobs = farm.store.jobs
+    farm.store = store
+    outcome = farm.refresh(rebuild=True)
+    assert [change.target for change in outcome.changed if change.action == "requeue"] == [other.id]
+    assert farm.new_jobs.depth().total == 1
+
+
+class LaggingStore(FakeJobStore):
+    """A store whose lists do not show a job of which it says so; `get` does."""
+
+    lag = 60.0
+
+    def __init__(self, unseen: str, jobs: dict[str, EncodingJob]) -> None:
+        super().__init__()
+        self.jobs = jobs
+        self._unseen = unseen
+
+    def unfinished(self) -> Iterator[EncodingJob]:
+        return (job for job in super().unfinished() if job.id != self._unseen)
+
+    def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
+        return (job for job in super().finished_since(since) if job.id != self._unseen)
+
+
+def test_a_resync_forgets_no_job_that_the_lists_do_not_show_yet() -> None:
+    farm = FakeFarm()
+    farm.refresh()
+    (job,) = farm.submit(1)
+    farm.store = LaggingStore(job.id, farm.store.jobs)
+    farm.changes = type(farm.changes)(farm.clock)
+    farm.refresh(rebuild=True)
+    assert farm.cache.is_job_cached(job)
+
+
+def test_a_resync_learns_of_what_changed_though_no_list_shows_it() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    farm.clock.advance(600)
+    farm.store = LaggingStore(job.id, farm.store.jobs)
+    farm.work_off(job)
+    farm.refresh(rebuild=True)
+    cached = farm.cache.get_job(job)
+    assert cached is not None
+    assert cached.state is JobState.FINISHED
 
 
 def test_a_job_that_finishes_during_a_resync_has_lost_no_message() -> None:

@@ -224,3 +224,18 @@ class UnaskedQueue(FakeQueue):
 
     def depth(self) -> Depth:
         pytest.fail("it was asked")
+
+
+def test_a_store_that_is_a_service_is_not_resynced_again_and_again() -> None:
+    # given cache and queue that differ
+    farm = ready(1)
+    farm.store.lag = 60.0
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.refresh(rebuild=True)
+    # when
+    farm.scale()
+    # then
+    assert not farm.cache.status().resync_wanted
+    farm.clock.advance(601)
+    farm.scale()
+    assert farm.cache.status().resync_wanted

@@ -1,6 +1,6 @@
 """What each command asks of AWS: how many requests, whatever it has to do. Objects of S3 are not counted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.moves import submitted
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
-from nommerctl.wiring.farm import Farm, Invocation, load
+from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.process import clock
-from tests.aws_farm import AwsFarm, aws_farm
+from tests.aws_farm import AwsFarm
 from tests.builders import make_job
-from tests.cloud import Call, Cloud, cloud
+from tests.cloud import Call
 from tests.web import Exchange, serving
 
 DAY = 24 * 3600
@@ -25,39 +25,6 @@ DAY = 24 * 3600
 RECEIVERS = 8
 
 MANY = 1000
-
-
-@pytest.fixture(scope="module")
-def servers(ministack_url: str, moto_url: str) -> Iterator[Cloud]:
-    with cloud(ministack_url, moto_url) as made:
-        yield made
-
-
-@pytest.fixture
-def farm(
-    servers: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[AwsFarm]:
-    """A farm that has been refreshed once, so that its cache is warm and its queues are known."""
-    request.getfixturevalue("aws_account")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", servers.url)
-    with aws_farm(servers, tmp_path, AWS_AMI="", AWS_LAUNCH_TEMPLATE="nodes") as made:
-        ec2 = made.clients.ec2
-        if not ec2.describe_launch_templates()["LaunchTemplates"]:
-            ec2.create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData={"ImageId": "ami-12c6146b"})
-        made.here.run("refresh")
-        made.here.run("scale")
-        yield made
-
-
-@pytest.fixture
-def inside(farm: AwsFarm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
-    """The same farm, as a pass has it."""
-    for name, value in farm.here.environment().items():
-        if name.startswith("NOMMERCTL_"):
-            monkeypatch.setenv(name, value)
-    made = Farm(load(Invocation()))
-    yield made
-    made.close()
 
 
 def asked(farm: AwsFarm, *command: str | Path) -> dict[str, int]:
