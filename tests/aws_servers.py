@@ -1,6 +1,7 @@
 """Servers that speak as AWS does, on this machine: moto in this process, MiniStack in a venv that is made for it."""
 
 import fcntl
+import logging
 import os
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ def moto() -> Iterator[str]:
     """Run moto in a thread; yield its URL."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -1,32 +1,36 @@
 """AWS as a farm meets it, at one address: MiniStack and moto behind a proxy that counts, and fails where it is told to.
 
-EC2 honours client tokens here, as AWS does and no emulator: an order that is repeated gets the answer of the first.
+EC2 honours client tokens here, as AWS does and no emulator: an order that is repeated gets the answer of the first. A
+receive of SQS does not wait for messages, since these servers show at once all that there are.
 """
 
 import http.client
+import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
+_WAIT = re.compile(rb'("WaitTimeSeconds": )\d')
 
 _MISMATCH = """<?xml version="1.0" encoding="UTF-8"?>
 <Response><Errors><Error><Code>IdempotentParameterMismatch</Code>\
 <Message>Arguments on this idempotent request are inconsistent with arguments used in previous request(s).</Message>\
 </Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"""
 
-_HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"})
+_HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "server", "transfer-encoding"})
 
 
 class Call(NamedTuple):
-    """What was asked: `sqs`, `SendMessage`."""
+    """What was asked: `sqs`, `SendMessage`. Operations of S3 are `HEAD` and the like, and `GET uploads`."""
 
     service: str
     operation: str
@@ -41,22 +45,81 @@ class Answer(NamedTuple):
 
 
 class Cut(Enum):
-    """How a connection breaks."""
+    """How an answer fails to come."""
 
     BEFORE = auto()
-    """Before anything has come about."""
+    """The connection breaks before anything has come about."""
     AFTER = auto()
-    """After it has come about: the answer is lost."""
+    """It breaks after it has come about: the answer is lost."""
+    NEVER = auto()
+    """It has come about, and nobody says so: the client waits."""
+
+
+class Half(NamedTuple):
+    """The first half of a batch is done, for the rest there is an error: SQS's `code`, DynamoDB's UnprocessedKeys."""
+
+    code: str = "InternalError"
+
+
+Fault: TypeAlias = Answer | Cut | Half | Mapping[str, Answer]
+"""What goes wrong: a mapping has an answer for each service."""
 
 
 def refusal(service: str, code: str, status: int = 400, message: str = "refused by the test") -> Answer:
     """Return an answer by which a service refuses something, in the service's own form."""
     if service in {"dynamodb", "sqs"}:
         body = f'{{"__type": "com.amazonaws.{service}#{code}", "message": "{message}"}}'
-        return Answer(status, {"Content-Type": "application/x-amz-json-1.0"}, body.encode())
+        return _answer(status, "application/x-amz-json-1.0", body)
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     body = error if service == "s3" else f"<Response><Errors>{error}</Errors><RequestID>0</RequestID></Response>"
-    return Answer(status, {"Content-Type": "text/xml"}, body.encode())
+    return _answer(status, "text/xml", body)
+
+
+def _answer(status: int, content_type: str, body: str) -> Answer:
+    return Answer(status, {"Content-Type": content_type, "Date": formatdate(usegmt=True)}, body.encode())
+
+
+class Reach(Enum):
+    """How much goes wrong, from some call on."""
+
+    ONE = auto()
+    """That call alone."""
+    OPERATION = auto()
+    """That call and all further ones of its operation."""
+    ALL = auto()
+    """That call and all further ones."""
+    EVERY_OTHER = auto()
+    """That call and every other one after it."""
+
+
+@dataclass
+class Trouble:
+    """What goes wrong once `served` calls have been answered, and the calls that `met` it, repeated ones too."""
+
+    fault: Fault
+    reach: Reach
+    served: int = 0
+    met: list[Call] = field(default_factory=list)
+    _seen: int = 0
+
+    def meets(self, call: Call) -> bool:
+        """Whether a call that comes now meets it."""
+        self._seen += 1
+        meets = self._seen > self.served and (not self.met or self._meets_too(call))
+        if meets:
+            self.met.append(call)
+        return meets
+
+    def _meets_too(self, call: Call) -> bool:
+        match self.reach:
+            case Reach.ONE:
+                return False
+            case Reach.OPERATION:
+                return call == self.met[0]
+            case Reach.ALL:
+                return True
+            case Reach.EVERY_OTHER:
+                return (self._seen - self.served) % 2 == 1
 
 
 @dataclass
@@ -66,14 +129,29 @@ class Cloud:
     servers: Mapping[str, str]
     url: str = ""
     calls: list[Call] = field(default_factory=list)
-    _faults: dict[Call, list[Answer | Cut]] = field(default_factory=dict)
+    _faults: dict[Call, list[Fault]] = field(default_factory=dict)
+    _trouble: Trouble | None = None
     _orders: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _closing: threading.Event = field(default_factory=threading.Event)
 
-    def fail(self, service: str, operation: str, *faults: Answer | Cut) -> None:
+    def fail(self, service: str, operation: str, *faults: Fault) -> None:
         """Let the next calls of an operation fail, each by one fault; those after it are served again."""
         with self._lock:
             self._faults.setdefault(Call(service, operation), []).extend(faults)
+
+    @contextmanager
+    def trouble(self, fault: Fault, reach: Reach, *, served: int = 0) -> Iterator[Trouble]:
+        """Let calls fail in this context, whichever they are, once so many have been served.
+
+        A batch fails by half where it is one; so what is not a batch is served.
+        """
+        trouble = Trouble(fault, reach, served)
+        with self._lock:
+            self._trouble = trouble
+        yield trouble
+        with self._lock:
+            self._trouble = None
 
     @contextmanager
     def counting(self) -> Iterator[Counter[Call]]:
@@ -88,16 +166,32 @@ class Cloud:
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """Return the answer to a request, None if the connection breaks instead."""
         call = _call(method, path, headers, body)
-        with self._lock:
-            self.calls.append(call)
-            faults = self._faults.get(call)
-            fault = faults.pop(0) if faults else None
-        if fault is Cut.BEFORE:
-            return None
+        fault = self._met(call)
         if isinstance(fault, Answer):
             return fault
+        if isinstance(fault, Mapping):
+            return fault[call.service]
+        if fault is Cut.BEFORE:
+            return None
+        body = _WAIT.sub(rb"\g<1>0", body)
+        if isinstance(fault, Half):
+            done, failed = _halved(body, fault.code)
+            return _with(self._served(call, method, path, headers, done), failed)
         answer = self._served(call, method, path, headers, body)
-        return None if fault is Cut.AFTER else answer
+        if fault is Cut.NEVER:
+            self._closing.wait()
+        return answer if fault is None else None
+
+    def close(self) -> None:
+        """Let go of those that wait."""
+        self._closing.set()
+
+    def _met(self, call: Call) -> Fault | None:
+        with self._lock:
+            self.calls.append(call)
+            if faults := self._faults.get(call):
+                return faults.pop(0)
+            return self._trouble.fault if self._trouble and self._trouble.meets(call) else None
 
     def _served(self, call: Call, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         token = parse_qs(body.decode(errors="replace")).get("ClientToken", [""])[0] if call.service == "ec2" else ""
@@ -107,16 +201,37 @@ class Cloud:
             if token not in self._orders:
                 self._orders[token] = body, self._forwarded(call.service, method, path, headers, body)
             asked, answer = self._orders[token]
-        return answer if asked == body else Answer(400, {"Content-Type": "text/xml"}, _MISMATCH.encode())
+        return answer if asked == body else _answer(400, "text/xml", _MISMATCH)
 
     def _forwarded(self, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         connection = http.client.HTTPConnection(self.servers[service], timeout=60)
         try:
-            connection.request(method, path, body, dict(headers))
+            connection.request(method, path, body, {**headers, "Content-Length": str(len(body))})
             found = connection.getresponse()
             return Answer(found.status, dict(found.getheaders()), found.read())
         finally:
             connection.close()
+
+
+def _halved(body: bytes, code: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a request for the first half of a batch, and what is to be answered besides for the other half."""
+    asked = json.loads(body)
+    if "Entries" in asked:
+        entries = asked["Entries"]
+        asked["Entries"], rest = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+        return json.dumps(asked).encode(), {
+            "Failed": [{"Id": entry["Id"], "Code": code, "SenderFault": False} for entry in rest]
+        }
+    ((table, wanted),) = asked["RequestItems"].items()
+    keys = wanted["Keys"]
+    rest = {**wanted, "Keys": keys[len(keys) // 2 :]}
+    wanted["Keys"] = keys[: len(keys) // 2]
+    return json.dumps(asked).encode(), {"UnprocessedKeys": {table: rest}}
+
+
+def _with(answer: Answer, more: dict[str, Any]) -> Answer:
+    headers = {name: value for name, value in answer.headers.items() if name.lower() != "x-amz-crc32"}
+    return Answer(answer.status, headers, json.dumps(json.loads(answer.body) | more).encode())
 
 
 def _call(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
@@ -136,60 +251,66 @@ def cloud(ministack_url: str, moto_url: str) -> Iterator[Cloud]:
     """Run a cloud on these servers."""
     ministack, moto = urlsplit(ministack_url).netloc, urlsplit(moto_url).netloc
     made = Cloud(servers={"dynamodb": ministack, "sqs": ministack, "ec2": moto, "s3": moto, "pricing": moto})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made.answer))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    server = _Server(made)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
         yield made
     finally:
+        made.close()
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def _handler(
-    answer: Callable[[str, str, Mapping[str, str], bytes], Answer | None],
-) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1  # a whole answer at once
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def _serve(self) -> None:
-            if self.headers.get("Expect", "").lower() == "100-continue":
-                self.send_response_only(100)
-                self.end_headers()
-                self.wfile.flush()
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            found = answer(self.command, self.path, dict(self.headers), body)
-            if found is None:
-                self.close_connection = True
-                self.connection.close()
-                return
-            self.send_response_only(found.status)
-            for name, value in found.headers.items():
-                if name.lower() not in _HOP_BY_HOP:
-                    self.send_header(name, value)
-            length = found.headers.get("Content-Length") if self.command == "HEAD" else None
-            self.send_header("Content-Length", length or str(len(found.body)))
+    def __init__(self, served: Cloud) -> None:
+        super().__init__(("127.0.0.1", 0), _Exchange)
+        self.cloud = served
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    """One connection, for as many requests as the client sends over it."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # a whole answer at once
+
+    def _serve(self) -> None:
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.send_response_only(100)
             self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else found.body)
             self.wfile.flush()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        found = self.server.cloud.answer(self.command, self.path, dict(self.headers), body)
+        if found is None:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.send_response_only(found.status)
+        for name, value in found.headers.items():
+            if name.lower() not in _HOP_BY_HOP:
+                self.send_header(name, value)
+        length = found.headers.get("Content-Length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", length or str(len(found.body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else found.body)
+        self.wfile.flush()
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that are looked for
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that are looked for
 
-        def handle_expect_100(self) -> bool:
-            return True  # _serve answers it
+    def handle_expect_100(self) -> bool:
+        return True  # _serve answers it
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except (OSError, ValueError):  # the other side has gone, or we have broken the connection
-                self.close_connection = True
-
-    return Handler
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (OSError, ValueError):  # the other side has gone, or we have broken the connection
+            self.close_connection = True

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 from hypothesis import settings
 
-from tests import aws_servers
+from tests import aws_servers, cloud
+from tests.aws_farm import AwsFarm, aws_farm
 from tests.cli import Cli, InProcessCli
 from tests.clips import Clips
 
@@ -87,3 +89,20 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials and a region, as the usual chain finds them."""
     for name, value in aws_servers.CREDENTIALS.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def aws(
+    moto_url: str,
+    ministack_url: str,
+    aws_account: None,  # noqa: ARG001 - the environment is its effect
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[AwsFarm]:
+    """The command line, on a farm of its own on AWS. What botocore repeats in this process, it repeats at once."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with cloud.cloud(ministack_url, moto_url) as made:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        with aws_farm(made, tmp_path) as farm:
+            yield farm

@@ -22,10 +22,9 @@ from nommerctl.errors import NommerctlError, PermissionDeniedError, SettingsErro
 _DENIED = frozenset(
     {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "AuthorizationError", "UnauthorizedOperation"}
 )
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _INVALID_CREDENTIALS = frozenset(
     {
-        "AuthFailure",
         "IncompleteSignature",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
@@ -38,10 +37,14 @@ _INVALID_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+_OR_SKEWED = {"AuthFailure": "are not valid", "RequestExpired": "have expired"}
+"""What EC2 answers to credentials of which that is true, and to a clock that is off as well."""
+
 _SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture")
 _SKEW_WORDS = ("signature expired", "signature not yet current", "request time too skewed")
 _THROTTLED = frozenset(
     {
+        "503",  # S3 asks to slow down so where an answer has no body
         "BandwidthLimitExceeded",
         "EC2ThrottledException",
         "LimitExceededException",
@@ -120,8 +123,11 @@ def _judged(error: ClientError, action: str, what: str) -> tuple[type[NommerctlE
     skewed = code in _SKEWED or any(words in said.lower() for words in _SKEW_WORDS)
     missing = code in _MISSING or code.endswith((".NotFound", ".NotFoundException", ".Malformed"))
     failed = status_of(error) >= _SERVER_ERROR
+    off = f"the clock of this machine is off{_their_time(error)}"
+    unsure = f"{refused}: the credentials {_OR_SKEWED.get(code)}, or {off} ({code})"
     found: tuple[tuple[bool, type[NommerctlError], str], ...] = (
-        (skewed, PermissionDeniedError, f"{refused}: the clock of this machine is off{_their_time(error)}: set it"),
+        (skewed, PermissionDeniedError, f"{refused}: {off}: set it"),
+        (code in _OR_SKEWED, PermissionDeniedError, unsure),
         (code in _EXPIRED, PermissionDeniedError, f"{refused}: the credentials have expired: renew them"),
         (code in _INVALID_CREDENTIALS, PermissionDeniedError, f"{refused}: the credentials are not valid ({code})"),
         (code in _DENIED, PermissionDeniedError, f"{refused}: the credentials lack the permission for it"),

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 
@@ -37,6 +36,7 @@ class SqsQueueReads:
     ) -> None:
         self._living = SqsRequests(clients, name, urls, sleep)
         self._dead = SqsRequests(clients, dead_letters(name), urls, sleep)
+        self._kept: dict[str, Received] = {}
 
     def depth(self) -> Depth:
         """Return how many messages SQS says that there are, by one request."""
@@ -62,8 +62,11 @@ class SqsQueueReads:
         return list(seen.values())
 
     def _give_back(self, letters: Sequence[Received]) -> None:
-        with suppress(*AWAY):  # they come back by themselves
+        """Give dead letters back; those with which that fails are kept, and come back by themselves."""
+        try:
             self._dead.hide([letter.handle for letter in letters], 0)
+        except AWAY:
+            self._kept |= {letter.id: letter for letter in letters}
 
 
 class SqsQueue(SqsQueueReads):
@@ -104,7 +107,8 @@ class SqsQueue(SqsQueueReads):
         wanted = {message.receipt for message in messages}
         if not wanted:
             return
-        letters = self._look_at_dead()
+        kept, self._kept = self._kept, {}
+        letters = list((kept | {letter.id: letter for letter in self._look_at_dead()}).values())
         self._give_back([letter for letter in letters if letter.id not in wanted])
         revived = [letter for letter in letters if letter.id in wanted]
         left = iter(revived)

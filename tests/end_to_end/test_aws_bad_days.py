@@ -1,0 +1,182 @@
+"""Commands that change something, on days when AWS fails them: whichever call it is that fails, and however."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, TypeAlias
+
+import pytest
+
+from nommerctl.adapters.aws import clients
+from tests.aws_farm import AwsFarm
+from tests.cloud import Call, Cut, Half, Reach
+from tests.end_to_end.aws_deeds import DEEDS, Deed, cancel, end, launch, prune, refresh, retry, revive, submit
+from tests.end_to_end.aws_troubles import KINDS, Kind, assert_complained
+
+Make: TypeAlias = Callable[[AwsFarm], Deed]
+
+AMONG_THE_FIRST = {
+    (refresh, "throttled"),
+    (launch, "throttled"),
+    (cancel, "expired"),
+    (end, "denied"),
+    (retry, "denied"),
+    (revive, "broken"),
+    (prune, "skewed"),
+    (submit, "throttled"),
+    (launch, Cut.AFTER),
+    (submit, Cut.AFTER),
+    (refresh, Cut.BEFORE),
+}
+"""What is tried with all tests; the rest takes long."""
+
+GIVING_BACK = Call("sqs", "ChangeMessageVisibilityBatch")
+"""What is not given back comes back by itself: no reason to fail."""
+
+
+def _case(deed: Make, trouble: str | Cut) -> Any:  # noqa: ANN401 - pytest does not name its type
+    slow = [] if (deed, trouble) in AMONG_THE_FIRST else [pytest.mark.slow]
+    name = trouble.name.lower() if isinstance(trouble, Cut) else trouble
+    fault = trouble if isinstance(trouble, Cut) else KINDS[trouble]
+    return pytest.param(deed, fault, id=f"{deed.__name__}-{name}", marks=slow)
+
+
+@pytest.fixture
+def farm(aws: AwsFarm) -> Iterator[AwsFarm]:
+    """A farm with room for all nodes, and a film to submit."""
+    aws.here.settings |= {"SCALE_MAX_NODES": "50"}
+    aws.put("film.mov", b"film")
+    return aws
+
+
+@pytest.mark.parametrize(("make", "kind"), [_case(deed, kind) for deed in DEEDS for kind in KINDS])
+def test_a_call_that_keeps_failing_is_named_nothing_is_lost_and_the_next_run_mends_it(
+    farm: AwsFarm, make: Make, kind: Kind
+) -> None:
+    for served in count():
+        # given
+        deed = make(farm)
+        # when all calls are served up to one
+        with farm.cloud.trouble(kind.fault, kind.reach, served=served) as trouble:
+            result = farm.here.run(*deed.command, code=None)
+        if not trouble.met:
+            break
+        # then
+        if set(trouble.met) == {GIVING_BACK}:
+            assert result.code == 0
+        else:
+            assert_complained(result, kind.code, trouble.met[-1])
+        assert deed.kept()
+        # and when AWS is well again
+        farm.here.run(*deed.mended_by, code=None)
+        assert deed.came_about()
+    assert served > 2
+    assert (result.code, result.stderr) == (0, "")
+    assert deed.came_about()
+
+
+@pytest.mark.parametrize(("make", "cut"), [_case(deed, cut) for deed in DEEDS for cut in (Cut.BEFORE, Cut.AFTER)])
+def test_a_connection_that_breaks_once_at_any_call_breaks_nothing(farm: AwsFarm, make: Make, cut: Cut) -> None:
+    for served in count():
+        deed = make(farm)
+        with farm.cloud.trouble(cut, Reach.ONE, served=served) as trouble:
+            result = farm.here.run(*deed.command)
+        assert result.stderr == ""
+        if trouble.met == [Call("sqs", "ReceiveMessage")] and cut is Cut.AFTER:
+            assert deed.kept(), "received and never seen: it comes back"
+        else:
+            assert deed.came_about()
+        if not trouble.met:
+            break
+    assert served > 2
+
+
+@pytest.mark.parametrize("make", DEEDS)
+def test_a_connection_that_breaks_again_and_again_breaks_nothing(farm: AwsFarm, make: Make) -> None:
+    deed = make(farm)
+    with farm.cloud.trouble(Cut.BEFORE, Reach.EVERY_OTHER) as trouble:
+        result = farm.here.run(*deed.command)
+    assert len(trouble.met) > 2
+    assert result.stderr == ""
+    assert deed.came_about()
+
+
+def test_an_order_whose_answer_never_comes_launches_once(farm: AwsFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "READ_TIMEOUT", 1)
+    deed = launch(farm)
+    farm.cloud.fail("ec2", "RunInstances", Cut.NEVER)
+    farm.here.run("scale")
+    assert deed.came_about()
+
+
+def test_a_half_of_a_batch_that_fails_is_sent_again(farm: AwsFarm) -> None:
+    # given six films that are submitted together
+    sources = [farm.put(f"{number}.mov", b"film") for number in range(6)]
+    # when of what is sent, read and deleted a half fails at first
+    farm.cloud.fail("sqs", "SendMessageBatch", Half(), Half("ThrottlingException"))
+    farm.here.run("submit", *sources, "--dest", f"s3://{farm.bucket}/out/", "--preset", "audio-m4a")
+    farm.cloud.fail("dynamodb", "BatchGetItem", Half())
+    farm.cloud.fail("sqs", "DeleteMessageBatch", Half())
+    farm.here.run("refresh")
+    # then all are there, and nothing is left over
+    assert farm.here.listed().keys() == farm.queued()
+    assert len(farm.queued()) == 6
+    assert farm.changes.depth().total == 0
+
+
+@pytest.mark.slow
+def test_a_half_of_a_batch_that_keeps_failing_is_complained_of(farm: AwsFarm) -> None:
+    sources = [farm.put(f"{number}.mov", b"film") for number in range(6)]
+    with farm.cloud.trouble(Half("ThrottlingException"), Reach.OPERATION, served=13) as trouble:
+        result = farm.here.run("submit", *sources, "--dest", f"s3://{farm.bucket}/", "--preset", "audio-m4a", code=75)
+    assert set(trouble.met) == {Call("sqs", "SendMessageBatch")}
+    assert_complained(result, 75, trouble.met[-1])
+    assert len(list(farm.store.unfinished())) == 6
+
+
+def test_all_passes_of_a_run_are_tried_and_each_says_what_kept_it(farm: AwsFarm) -> None:
+    with farm.cloud.trouble(KINDS["denied"].fault, Reach.ALL):
+        result = farm.here.run("run", code=77)
+    told = [sentence.split()[3] for sentence in result.stderr.splitlines()]
+    assert told == ["sqs:GetQueueUrl", "dynamodb:Query", "dynamodb:Query", "dynamodb:Query"]
+    farm.here.run("run")
+
+
+def test_a_program_is_told_as_well(farm: AwsFarm) -> None:
+    with farm.cloud.trouble(KINDS["throttled"].fault, Reach.ALL):
+        failed = [
+            farm.here.run(*command, "--json", code=75)
+            for command in (
+                ["status"],
+                ["scale"],
+                [
+                    "submit",
+                    f"s3://{farm.bucket}/film.mov",
+                    "--dest",
+                    f"s3://{farm.bucket}/x.m4a",
+                    "--preset",
+                    "audio-m4a",
+                ],
+            )
+        ]
+    for result in failed:
+        error = result.json["error"]
+        assert (error["code"], error["kind"]) == (75, "busy")
+        assert result.stderr == f"nommerctl: {error['message']}\n"
+
+
+def test_messages_to_refresh_go_out_though_those_to_workers_cannot(farm: AwsFarm) -> None:
+    deed = retry(farm)
+    farm.here.run("refresh", "--rebuild")
+    farm.here.run("scale")  # so that the queue's URL is known
+    farm.cloud.fail("sqs", "SendMessageBatch", KINDS["denied"].fault)
+    farm.here.run(*deed.command, code=77)
+    assert farm.changes.depth().total == 1
+
+
+def test_a_dead_letter_that_cannot_be_given_back_after_the_first_look_is_put_back_all_the_same(farm: AwsFarm) -> None:
+    job = farm.stored()
+    farm.dead.send([job.id])
+    farm.cloud.fail("sqs", "ChangeMessageVisibilityBatch", KINDS["denied"].fault)
+    assert farm.here.run("queue", "dead", "retry").stdout == "1 message put back\n"
+    assert farm.queued() == {job.id}
+    assert farm.dead.depth().total == 0
