@@ -152,7 +152,7 @@ def _with(job: EncodingJob, fields: dict[str, Any]) -> EncodingJob:
 def aws_farm(cloud: Cloud, folder: Path, **settings: str) -> Iterator[AwsFarm]:
     """Make tables, queues and a bucket, and end with what was asked of them; the environment has to name the cloud."""
     name = f"t{token_hex(6)}"
-    clients = Clients()
+    clients = Clients(region=REGION)
     create_tables(clients.dynamodb, name)
     create_queues(clients.sqs, name)
     clients.s3().create_bucket(Bucket=f"media-{name}", CreateBucketConfiguration={"LocationConstraint": REGION})

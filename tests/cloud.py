@@ -149,9 +149,11 @@ class Cloud:
         trouble = Trouble(fault, reach, served)
         with self._lock:
             self._trouble = trouble
-        yield trouble
-        with self._lock:
-            self._trouble = None
+        try:
+            yield trouble
+        finally:
+            with self._lock:
+                self._trouble = None
 
     @contextmanager
     def counting(self) -> Iterator[Counter[Call]]:

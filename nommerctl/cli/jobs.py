@@ -198,7 +198,10 @@ def _finish(outcome: "Outcome", *, json: bool) -> None:
 
     if isinstance(outcome.ended_by, UsageError):
         raise outcome.ended_by
-    emit(outcome_json(outcome) if json else outcome_text(outcome, color=terminal().color))
+    if json:
+        emit(outcome_json(outcome))
+    elif outcome.eventful or outcome.ended_by is None:
+        emit(outcome_text(outcome, color=terminal().color))
     if outcome.ended_by is not None:
         complain(error_line(outcome.ended_by))
     raise typer.Exit(outcome.code() or (ExitCode.ITEMS_FAILED if outcome.held else ExitCode.DONE))

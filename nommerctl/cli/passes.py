@@ -217,7 +217,7 @@ def _show(outcome: "Outcome", *, json: bool, quiet: bool) -> None:
         return
     if quiet:
         emit(failures_text(outcome, color=where.color))
-    elif outcome.eventful or outcome.dry_run or where.is_terminal:
+    elif outcome.eventful or (outcome.ended_by is None and (outcome.dry_run or where.is_terminal)):
         emit(outcome_text(outcome, color=where.color))
 
 

@@ -50,6 +50,8 @@ def requeue(farm: AwsFarm) -> Deed:
     """A job whose message is gone gets another one."""
     farm.here.settings["UPKEEP_REQUEUE_AFTER"] = "0s"
     farm.new_jobs.delete(farm.new_jobs.receive(1000, 30))
+    for earlier in list(farm.store.unfinished()):
+        farm.store.remove(earlier)
     job = farm.stored(at=_ago(DAY))
     farm.here.run("refresh", "--rebuild")  # the first time that messages are missing, they may be on their way
 

@@ -11,6 +11,8 @@ from botocore.config import Config
 
 from nommerctl.adapters.aws.errors import calling
 from nommerctl.adapters.aws.models import CutDownLoader
+from nommerctl.domain.text import shown
+from nommerctl.errors import SettingsError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -26,7 +28,10 @@ READ_TIMEOUT = 10
 """Seconds without a byte."""
 
 ATTEMPTS = 4
-"""Tries of one call, with botocore's growing pauses between them, after throttling, 5xx, resets and time-outs."""
+"""Tries of one call, with botocore's growing pauses between them, after throttling, 5xx, resets and time-outs.
+
+AWS_MAX_ATTEMPTS and AWS_RETRY_MODE change nothing: a pass has a time limit, and the next one tries again anyway.
+"""
 
 PARALLEL = 8
 """Calls that one part of the farm makes side by side."""
@@ -101,7 +106,11 @@ class Clients:
         with self._one_at_a_time:  # making one is not safe for threads, using it is
             if key not in self._made:
                 with calling(f"{service}:*", f"the service {service}"):
-                    self._made[key] = self._make(service, region)
+                    try:
+                        self._made[key] = self._make(service, region)
+                    except ValueError as error:  # as botocore says of an endpoint or a region that is none
+                        msg = f"variables AWS_* or aws.region cannot be used: {shown(str(error))}"
+                        raise SettingsError(msg) from error
             return self._made[key]
 
     def _make(self, service: str, region: str | None) -> Any:  # noqa: ANN401 - as above

@@ -8,6 +8,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConfigNotFound,
+    ConfigParseError,
     CredentialRetrievalError,
     NoCredentialsError,
     NoRegionError,
@@ -151,6 +152,8 @@ def _unanswered(error: BotoCoreError, action: str, what: str) -> NommerctlError:
             return SettingsError("no AWS region is named: set aws.region, or AWS_REGION")
         case ProfileNotFound() | ConfigNotFound():
             return SettingsError(f"aws.profile: {shown(str(error))}")
+        case ConfigParseError():
+            return SettingsError(f"the settings of AWS's own tools cannot be read: {shown(str(error))}")
         case NoCredentialsError():
             return PermissionDeniedError(
                 f"no AWS credentials are found for {action}: set aws.profile or AWS_PROFILE, or run 'aws configure'"
