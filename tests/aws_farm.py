@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Final
+
+from msgspec import structs
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.job_store import DynamoJobStore
@@ -26,7 +28,7 @@ from tests.cloud import Cloud
 AMI = "ami-12c6146b"
 """One that moto knows."""
 
-REGION = "eu-central-1"
+REGION: Final = "eu-central-1"
 
 
 @dataclass
@@ -135,16 +137,12 @@ class AwsFarm:
 
     def launched(self) -> str:
         """Launch a node that nobody ordered, and return its id."""
-        tags = [{"Key": FARM_TAG, "Value": self.name}]
-        answer = self.clients.ec2.run_instances(
-            ImageId=AMI, MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
-        )
-        return answer["Instances"][0]["InstanceId"]
+        (launched,) = self.clients.ec2.run_instances(ImageId=AMI, MinCount=1, MaxCount=1)["Instances"]
+        self.clients.ec2.create_tags(Resources=[launched["InstanceId"]], Tags=[{"Key": FARM_TAG, "Value": self.name}])
+        return launched["InstanceId"]
 
 
 def _with(job: EncodingJob, fields: dict[str, Any]) -> EncodingJob:
-    from msgspec import structs
-
     return structs.replace(job, **fields)
 
 

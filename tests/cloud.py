@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from enum import Enum, auto
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
+
+from tests.answering import Answer, answering
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
 _WAIT = re.compile(rb'("WaitTimeSeconds": )\d')
@@ -26,22 +27,12 @@ _MISMATCH = """<?xml version="1.0" encoding="UTF-8"?>
 <Message>Arguments on this idempotent request are inconsistent with arguments used in previous request(s).</Message>\
 </Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"""
 
-_HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "server", "transfer-encoding"})
-
 
 class Call(NamedTuple):
     """What was asked: `sqs`, `SendMessage`. Operations of S3 are `HEAD` and the like, and `GET uploads`."""
 
     service: str
     operation: str
-
-
-class Answer(NamedTuple):
-    """What is answered: to be made by a test, or as it came from a server."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Cut(Enum):
@@ -253,66 +244,8 @@ def cloud(ministack_url: str, moto_url: str) -> Iterator[Cloud]:
     """Run a cloud on these servers."""
     ministack, moto = urlsplit(ministack_url).netloc, urlsplit(moto_url).netloc
     made = Cloud(servers={"dynamodb": ministack, "sqs": ministack, "ec2": moto, "s3": moto, "pricing": moto})
-    server = _Server(made)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield made
-    finally:
-        made.close()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, served: Cloud) -> None:
-        super().__init__(("127.0.0.1", 0), _Exchange)
-        self.cloud = served
-
-
-class _Exchange(BaseHTTPRequestHandler):
-    """One connection, for as many requests as the client sends over it."""
-
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # a whole answer at once
-
-    def _serve(self) -> None:
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            self.send_response_only(100)
-            self.end_headers()
-            self.wfile.flush()
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        found = self.server.cloud.answer(self.command, self.path, dict(self.headers), body)
-        if found is None:
-            self.close_connection = True
-            self.connection.close()
-            return
-        self.send_response_only(found.status)
-        for name, value in found.headers.items():
-            if name.lower() not in _HOP_BY_HOP:
-                self.send_header(name, value)
-        length = found.headers.get("Content-Length") if self.command == "HEAD" else None
-        self.send_header("Content-Length", length or str(len(found.body)))
-        self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else found.body)
-        self.wfile.flush()
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that are looked for
-
-    def handle_expect_100(self) -> bool:
-        return True  # _serve answers it
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def handle(self) -> None:
+    with answering(made.answer) as made.url:
         try:
-            super().handle()
-        except (OSError, ValueError):  # the other side has gone, or we have broken the connection
-            self.close_connection = True
+            yield made
+        finally:
+            made.close()

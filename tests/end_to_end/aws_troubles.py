@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from tests.answering import Answer
 from tests.cli import Result
-from tests.cloud import Answer, Call, Cut, Fault, Reach, refusal
+from tests.cloud import Call, Cut, Fault, Reach, refusal
 
 
 class Words(NamedTuple):
@@ -89,10 +90,10 @@ _IN_IAM = {
 }
 
 
-def assert_complained(result: Result, code: int, call: Call) -> None:
-    """Fail unless the command exited so, with one sentence that names what the call is in IAM."""
+def assert_complained(result: Result, code: int, *calls: Call) -> None:
+    """Fail unless the command exited so, with one sentence that names what one of the calls is in IAM."""
     assert result.code == code, result
     (sentence,) = result.stderr.splitlines()
     assert sentence.startswith("nommerctl: "), sentence
-    actions = _IN_IAM.get(call, [f"{call.service}:{call.operation}"])
-    assert any(action in sentence for action in actions), (call, sentence)
+    actions = [action for call in calls for action in _IN_IAM.get(call, [f"{call.service}:{call.operation}"])]
+    assert any(action in sentence for action in actions), (actions, sentence)

@@ -1,6 +1,6 @@
 """Commands that change something, on days when AWS fails them: whichever call it is that fails, and however."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
@@ -42,8 +42,13 @@ def _case(deed: Make, trouble: str | Cut) -> Any:  # noqa: ANN401 - pytest does 
     return pytest.param(deed, fault, id=f"{deed.__name__}-{name}", marks=slow)
 
 
+def _code(kind: Kind, call: Call) -> int:
+    """What a command exits with. S3 denies what is not there as well: it may be the name that is wrong."""
+    return 2 if kind is KINDS["denied"] and call.service == "s3" else kind.code
+
+
 @pytest.fixture
-def farm(aws: AwsFarm) -> Iterator[AwsFarm]:
+def farm(aws: AwsFarm) -> AwsFarm:
     """A farm with room for all nodes, and a film to submit."""
     aws.here.settings |= {"SCALE_MAX_NODES": "50"}
     aws.put("film.mov", b"film")
@@ -66,7 +71,7 @@ def test_a_call_that_keeps_failing_is_named_nothing_is_lost_and_the_next_run_men
         if set(trouble.met) == {GIVING_BACK}:
             assert result.code == 0
         else:
-            assert_complained(result, kind.code, trouble.met[-1])
+            assert_complained(result, _code(kind, trouble.met[-1]), *trouble.met)
         assert deed.kept()
         # and when AWS is well again
         farm.here.run(*deed.mended_by, code=None)
@@ -128,10 +133,9 @@ def test_a_half_of_a_batch_that_fails_is_sent_again(farm: AwsFarm) -> None:
 @pytest.mark.slow
 def test_a_half_of_a_batch_that_keeps_failing_is_complained_of(farm: AwsFarm) -> None:
     sources = [farm.put(f"{number}.mov", b"film") for number in range(6)]
-    with farm.cloud.trouble(Half("ThrottlingException"), Reach.OPERATION, served=13) as trouble:
-        result = farm.here.run("submit", *sources, "--dest", f"s3://{farm.bucket}/", "--preset", "audio-m4a", code=75)
-    assert set(trouble.met) == {Call("sqs", "SendMessageBatch")}
-    assert_complained(result, 75, trouble.met[-1])
+    farm.cloud.fail("sqs", "SendMessageBatch", *[Half("ThrottlingException")] * 4)
+    result = farm.here.run("submit", *sources, "--dest", f"s3://{farm.bucket}/", "--preset", "audio-m4a", code=75)
+    assert_complained(result, 75, Call("sqs", "SendMessageBatch"))
     assert len(list(farm.store.unfinished())) == 6
 
 

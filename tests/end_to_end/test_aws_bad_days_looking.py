@@ -54,7 +54,7 @@ def test_a_call_that_fails_is_named_and_the_next_look_is_a_whole_one(
             if set(trouble.met) == {GIVING_BACK}:
                 assert result.code == 0
                 break  # and it is hidden for a minute
-            assert_complained(result, kind.code, trouble.met[-1])
+            assert_complained(result, kind.code, *trouble.met)
             assert result.stdout == ""
         assert (0 < served < MOST_CALLS - 1, result.code, result.stderr) == (True, 0, ""), command
 
