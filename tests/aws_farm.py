@@ -1,5 +1,6 @@
 """A farm on AWS, as the command line has it, on servers of this machine."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -147,10 +148,12 @@ def _with(job: EncodingJob, fields: dict[str, Any]) -> EncodingJob:
 
 
 @contextmanager
-def aws_farm(cloud: Cloud, folder: Path, **settings: str) -> Iterator[AwsFarm]:
-    """Make tables, queues and a bucket, and end with what was asked of them; the environment has to name the cloud."""
+def aws_farm(cloud: Cloud, clients: Clients, folder: Path, models: Path, **settings: str) -> Iterator[AwsFarm]:
+    """Make tables, queues and a bucket; the environment has to name the cloud.
+
+    `models` is where the copy of AWS's models that the first farm makes is kept for the others: it takes its time.
+    """
     name = f"t{token_hex(6)}"
-    clients = Clients(region=REGION)
     create_tables(clients.dynamodb, name)
     create_queues(clients.sqs, name)
     clients.s3().create_bucket(Bucket=f"media-{name}", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -163,8 +166,13 @@ def aws_farm(cloud: Cloud, folder: Path, **settings: str) -> Iterator[AwsFarm]:
         cli=Cli(folder / "state", cwd=folder, executable=python, settings=given),
         clients=clients,
     )
+    copy = folder / "state" / "aws" / "models"
+    if models.exists():
+        shutil.copytree(models, copy)
     try:
         yield farm
     finally:
+        cloud.heal()
         farm.end_instances()
-        clients.close()
+        if copy.exists() and not models.exists():
+            shutil.copytree(copy, models)

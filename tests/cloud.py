@@ -131,12 +131,15 @@ class Cloud:
         with self._lock:
             self._faults.setdefault(Call(service, operation), []).extend(faults)
 
+    def heal(self) -> None:
+        """Forget the faults that nobody has met, and the calls so far."""
+        with self._lock:
+            self._faults.clear()
+            self.calls.clear()
+
     @contextmanager
     def trouble(self, fault: Fault, reach: Reach, *, served: int = 0) -> Iterator[Trouble]:
-        """Let calls fail in this context, whichever they are, once so many have been served.
-
-        A batch fails by half where it is one; so what is not a batch is served.
-        """
+        """Let calls fail in this context, whichever they are, once so many have been served."""
         trouble = Trouble(fault, reach, served)
         with self._lock:
             self._trouble = trouble

@@ -11,10 +11,13 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from hypothesis import settings
 
-from tests import aws_servers, cloud
+from nommerctl.adapters.aws.clients import Clients
+from tests import aws_servers
 from tests.aws_farm import AwsFarm, aws_farm
 from tests.cli import Cli, InProcessCli
 from tests.clips import Clips
+from tests.cloud import Cloud
+from tests.cloud import cloud as serving_cloud
 
 settings.register_profile("nommerctl", deadline=None)  # a loaded machine is no failure
 settings.load_profile("nommerctl")
@@ -91,18 +94,45 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture(scope="session")
+def cloud(moto_url: str, ministack_url: str) -> Iterator[Cloud]:
+    """All services of AWS at one address, on which faults can be had."""
+    with serving_cloud(ministack_url, moto_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def cloud_clients(cloud: Cloud) -> Iterator[Clients]:
+    """Clients of it for the tests themselves: making them takes longer than most calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (aws_servers.CREDENTIALS | {"AWS_ENDPOINT_URL": cloud.url}).items():
+            patch.setenv(name, value)
+        clients = Clients()
+        assert {each.meta.endpoint_url for each in (clients.dynamodb, clients.sqs, clients.ec2, clients.s3())} == {
+            cloud.url
+        }
+    yield clients
+    clients.close()
+
+
+@pytest.fixture(scope="session")
+def aws_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where farms on AWS find the copy of AWS's models that another one has made."""
+    return tmp_path_factory.mktemp("aws") / "models"
+
+
 @pytest.fixture
 def aws(
-    moto_url: str,
-    ministack_url: str,
-    aws_account: None,  # noqa: ARG001 - the environment is its effect
+    cloud: Cloud,
+    cloud_clients: Clients,
+    aws_models: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AwsFarm]:
     """The command line, on a farm of its own on AWS. What botocore repeats in this process, it repeats at once."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    with cloud.cloud(ministack_url, moto_url) as made:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        with aws_farm(made, tmp_path) as farm:
-            yield farm
+    given = {"AWS_ENDPOINT_URL": cloud.url, "AWS_EC2_METADATA_DISABLED": "true"}
+    for name, value in (aws_servers.CREDENTIALS | given).items():
+        monkeypatch.setenv(name, value)
+    with aws_farm(cloud, cloud_clients, tmp_path, aws_models) as farm:
+        yield farm

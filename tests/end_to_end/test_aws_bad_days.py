@@ -1,6 +1,6 @@
 """Commands that change something, on days when AWS fails them: whichever call it is that fails, and however."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import pytest
@@ -8,25 +8,25 @@ import pytest
 from nommerctl.adapters.aws import clients
 from tests.aws_farm import AwsFarm
 from tests.cloud import Call, Cut, Half, Reach
-from tests.end_to_end.aws_deeds import DEEDS, Deed, cancel, end, launch, prune, refresh, retry, revive, submit
+from tests.end_to_end.aws_deeds import DEEDS, Deed, cancel, end, launch, prune, refresh, requeue, retry, revive, submit
 from tests.end_to_end.aws_troubles import KINDS, Kind, assert_complained
 
 Make: TypeAlias = Callable[[AwsFarm], Deed]
 
-AMONG_THE_FIRST = {
-    (refresh, "throttled"),
-    (launch, "throttled"),
-    (cancel, "expired"),
-    (end, "denied"),
-    (retry, "denied"),
-    (revive, "broken"),
-    (prune, "skewed"),
-    (submit, "throttled"),
-    (launch, Cut.AFTER),
-    (submit, Cut.AFTER),
-    (refresh, Cut.BEFORE),
+QUICK: dict[tuple[Make, str | Cut], int] = {
+    (refresh, "throttled"): 0,
+    (launch, "throttled"): 6,
+    (end, "denied"): 6,
+    (retry, "denied"): 0,
+    (revive, "broken"): 3,
+    (prune, "skewed"): 0,
+    (cancel, "expired"): 0,
+    (submit, "throttled"): 0,
+    (launch, Cut.AFTER): 5,
+    (submit, Cut.AFTER): 2,
+    (refresh, Cut.BEFORE): 2,
 }
-"""What is tried with all tests; the rest takes long."""
+"""What is tried with all tests, from which call on: mostly from where something comes about. The whole takes long."""
 
 MOST_CALLS = 20
 """No command here makes more."""
@@ -35,11 +35,15 @@ GIVING_BACK = Call("sqs", "ChangeMessageVisibilityBatch")
 """What is not given back comes back by itself: no reason to fail."""
 
 
-def _case(deed: Make, trouble: str | Cut) -> Any:  # noqa: ANN401 - pytest does not name its type
-    slow = [] if (deed, trouble) in AMONG_THE_FIRST else [pytest.mark.slow]
-    name = trouble.name.lower() if isinstance(trouble, Cut) else trouble
-    fault = trouble if isinstance(trouble, Cut) else KINDS[trouble]
-    return pytest.param(deed, fault, id=f"{deed.__name__}-{name}", marks=slow)
+def _cases(troubles: Iterable[str | Cut]) -> list[Any]:
+    quick = [_case(deed, trouble, first) for (deed, trouble), first in QUICK.items() if trouble in troubles]
+    return quick + [_case(deed, trouble, 0, pytest.mark.slow) for deed in DEEDS for trouble in troubles]
+
+
+def _case(deed: Make, trouble: str | Cut, first: int, *marks: pytest.MarkDecorator) -> Any:  # noqa: ANN401 - pytest does not name its type
+    name, fault = (trouble.name.lower(), trouble) if isinstance(trouble, Cut) else (trouble, KINDS[trouble])
+    whole = "-whole" if marks else ""
+    return pytest.param(deed, fault, first, id=f"{deed.__name__}-{name}{whole}", marks=marks)
 
 
 def _code(kind: Kind, call: Call) -> int:
@@ -55,11 +59,11 @@ def farm(aws: AwsFarm) -> AwsFarm:
     return aws
 
 
-@pytest.mark.parametrize(("make", "kind"), [_case(deed, kind) for deed in DEEDS for kind in KINDS])
+@pytest.mark.parametrize(("make", "kind", "first"), _cases(KINDS))
 def test_a_call_that_keeps_failing_is_named_nothing_is_lost_and_the_next_run_mends_it(
-    farm: AwsFarm, make: Make, kind: Kind
+    farm: AwsFarm, make: Make, kind: Kind, first: int
 ) -> None:
-    for served in range(MOST_CALLS):
+    for served in range(first, MOST_CALLS):
         # given
         deed = make(farm)
         # when all calls are served up to one
@@ -81,9 +85,11 @@ def test_a_call_that_keeps_failing_is_named_nothing_is_lost_and_the_next_run_men
     assert deed.came_about()
 
 
-@pytest.mark.parametrize(("make", "cut"), [_case(deed, cut) for deed in DEEDS for cut in (Cut.BEFORE, Cut.AFTER)])
-def test_a_connection_that_breaks_once_at_any_call_breaks_nothing(farm: AwsFarm, make: Make, cut: Cut) -> None:
-    for served in range(MOST_CALLS):
+@pytest.mark.parametrize(("make", "cut", "first"), _cases([Cut.BEFORE, Cut.AFTER]))
+def test_a_connection_that_breaks_once_at_any_call_breaks_nothing(
+    farm: AwsFarm, make: Make, cut: Cut, first: int
+) -> None:
+    for served in range(first, MOST_CALLS):
         deed = make(farm)
         with farm.cloud.trouble(cut, Reach.ONE, served=served) as trouble:
             result = farm.here.run(*deed.command)
@@ -97,7 +103,7 @@ def test_a_connection_that_breaks_once_at_any_call_breaks_nothing(farm: AwsFarm,
     assert 2 < served < MOST_CALLS - 1
 
 
-@pytest.mark.parametrize("make", DEEDS)
+@pytest.mark.parametrize("make", [requeue, *(pytest.param(deed, marks=pytest.mark.slow) for deed in DEEDS)])
 def test_a_connection_that_breaks_again_and_again_breaks_nothing(farm: AwsFarm, make: Make) -> None:
     deed = make(farm)
     with farm.cloud.trouble(Cut.BEFORE, Reach.EVERY_OTHER) as trouble:

@@ -124,7 +124,7 @@ def test_what_a_node_with_a_wrong_clock_has_in_hand_is_left_to_it(aws: AwsFarm, 
         assert aws.instances() == {node}
 
 
-@pytest.mark.parametrize("minutes", [10, -10])
+@pytest.mark.parametrize("minutes", [10, pytest.param(-10, marks=pytest.mark.slow)])
 def test_a_controller_whose_clock_is_wrong_costs_no_job_and_no_node(
     aws: AwsFarm, other: InProcessCli, monkeypatch: pytest.MonkeyPatch, minutes: int
 ) -> None:
