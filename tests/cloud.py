@@ -22,6 +22,8 @@ from tests.answering import Answer, answering
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
 _WAIT = re.compile(rb'("WaitTimeSeconds": )\d')
 
+_JSON = "application/x-amz-json-1.0"
+
 _MISMATCH = """<?xml version="1.0" encoding="UTF-8"?>
 <Response><Errors><Error><Code>IdempotentParameterMismatch</Code>\
 <Message>Arguments on this idempotent request are inconsistent with arguments used in previous request(s).</Message>\
@@ -60,7 +62,7 @@ def refusal(service: str, code: str, status: int = 400, message: str = "refused 
     """Return an answer by which a service refuses something, in the service's own form."""
     if service in {"dynamodb", "sqs"}:
         body = f'{{"__type": "com.amazonaws.{service}#{code}", "message": "{message}"}}'
-        return _answer(status, "application/x-amz-json-1.0", body)
+        return _answer(status, _JSON, body)
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     body = error if service == "s3" else f"<Response><Errors>{error}</Errors><RequestID>0</RequestID></Response>"
     return _answer(status, "text/xml", body)
@@ -172,7 +174,8 @@ class Cloud:
         body = _WAIT.sub(rb"\g<1>0", body)
         if isinstance(fault, Half):
             done, failed = _halved(body, fault.code)
-            return _with(self._served(call, method, path, headers, done), failed)
+            served = self._served(call, method, path, headers, done) if done else _answer(200, _JSON, "{}")
+            return _with(served, failed)
         answer = self._served(call, method, path, headers, body)
         if fault is Cut.NEVER:
             self._closing.wait()
@@ -210,12 +213,12 @@ class Cloud:
 
 
 def _halved(body: bytes, code: str) -> tuple[bytes, dict[str, Any]]:
-    """Return a request for the first half of a batch, and what is to be answered besides for the other half."""
+    """Return a request for the first half of a batch, b"" if that is empty, and what to answer for the other half."""
     asked = json.loads(body)
     if "Entries" in asked:
         entries = asked["Entries"]
         asked["Entries"], rest = entries[: len(entries) // 2], entries[len(entries) // 2 :]
-        return json.dumps(asked).encode(), {
+        return json.dumps(asked).encode() if asked["Entries"] else b"", {
             "Failed": [{"Id": entry["Id"], "Code": code, "SenderFault": False} for entry in rest]
         }
     ((table, wanted),) = asked["RequestItems"].items()
