@@ -14,9 +14,8 @@ from nommerctl.adapters.aws.ledger import DynamoLedgerReads
 from nommerctl.adapters.aws.names import changes_queue, dead_letters, new_jobs_queue
 from nommerctl.domain.overview import Overview
 from nommerctl.wiring import process
-from tests.aws_farm import AwsFarm, aws_farm
+from tests.aws_farm import AwsFarm
 from tests.clips import SECONDS, ffmpeg
-from tests.cloud import Cloud
 from tests.web import Web
 from tests.worker.nomming import probed
 
@@ -41,16 +40,17 @@ class Site(Protocol):
 
 
 @contextmanager
-def farm_with_template(cloud: Cloud, folder: Path, **settings: str) -> Iterator[AwsFarm]:
-    """Make a farm that launches its nodes of a launch template, quickly."""
-    given = {**QUICK, "AWS_AMI": "", "AWS_LAUNCH_TEMPLATE": "nommerctl-nodes", **settings}
-    with aws_farm(cloud, folder, **given) as farm:
-        ec2 = farm.clients.ec2
-        ec2.create_launch_template(LaunchTemplateName="nommerctl-nodes", LaunchTemplateData={"ImageId": "ami-03cf127a"})
+def farm_with_template(farm: AwsFarm, **settings: str) -> Iterator[AwsFarm]:
+    """Have a farm launch its nodes of a launch template, quickly; on the nodes there is a metadata service."""
+    farm.here.settings |= {**QUICK, "AWS_AMI": "", "AWS_LAUNCH_TEMPLATE": farm.name, **settings}
+    ec2 = farm.clients.ec2
+    ec2.create_launch_template(LaunchTemplateName=farm.name, LaunchTemplateData={"ImageId": "ami-03cf127a"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWS_EC2_METADATA_DISABLED")
         try:
             yield farm
         finally:
-            ec2.delete_launch_template(LaunchTemplateName="nommerctl-nodes")
+            ec2.delete_launch_template(LaunchTemplateName=farm.name)
 
 
 def messages(farm: Site) -> dict[str, int]:

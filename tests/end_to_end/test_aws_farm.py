@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from nommerctl.domain.fleet import Pool
+from tests.answering import Answer
 from tests.aws_farm import AwsFarm
 from tests.aws_instances import Instances, Machine
 from tests.cli import eventually
 from tests.clips import Clips
-from tests.cloud import Answer, Cloud
 from tests.end_to_end.aws_yard import (
     everything_was_told_once,
     farm_with_template,
@@ -33,8 +33,8 @@ PRICE = 0.0893
 
 
 @pytest.fixture
-def farm(sky: Cloud, tmp_path: Path) -> Iterator[AwsFarm]:
-    with farm_with_template(sky, tmp_path, AWS_PRICES=f"c7i.large={PRICE}") as made:
+def farm(aws: AwsFarm) -> Iterator[AwsFarm]:
+    with farm_with_template(aws, AWS_PRICES=f"c7i.large={PRICE}") as made:
         yield made
 
 
@@ -78,18 +78,18 @@ def test_six_clips_in_s3_are_encoded_whatever_becomes_of_the_instances(
     # given two long films, and a spot instance in the middle of each
     picture = "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=5", "-c:v", "libx264", "-crf", "45"
     long = clips.make("long.mp4", "-stream_loop", "19", "-i", str(clips.make("coarse.mp4", *picture)), "-c", "copy")
-    films = [farm.put(f"in/film-{number}.mp4", long) for number in (1, 2)]
+    films = [farm.put(f"in/film-{number}.mp4", long.read_bytes()) for number in (1, 2)]
     farm.cli.run("submit", *films, *there)
     eventually(lambda: cron.states() == ["ENCODING"] * 2, within=30)
     lost, noticed = (instances.machines[job["node"]] for job in cron.jobs.values())
     # when one dies with its host and the other one is taken back, while four more clips come and spot has run out
     # (what is left of the films is short, so that nobody waits for it)
     for film in films:
-        farm.put(film.partition(f"{farm.bucket}/")[2], clips["plain.mp4"])
+        farm.put(film.partition(f"{farm.bucket}/")[2], clips["plain.mp4"].read_bytes())
     noticed.service.interrupt()
     instances.cut_off(lost)
     farm.cloud.fail("ec2", "CreateFleet", NO_CAPACITY)
-    more = [farm.put(f"in/clip-{number}.mp4", clips["plain.mp4"]) for number in range(1, 5)]
+    more = [farm.put(f"in/clip-{number}.mp4", clips["plain.mp4"].read_bytes()) for number in range(1, 5)]
     farm.cli.run("submit", *more, *there)
     eventually(lambda: cron.states() == ["FINISHED"] * 6, within=60)
     instances.wait_until_gone()

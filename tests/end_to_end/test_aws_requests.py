@@ -8,7 +8,7 @@ import pytest
 
 from tests.aws_farm import AwsFarm
 from tests.clips import Clips
-from tests.cloud import Call, Cloud
+from tests.cloud import Call
 from tests.end_to_end.aws_yard import farm_with_template
 
 READ = Call("dynamodb", "GetItem")
@@ -35,15 +35,15 @@ OF_THE_NODE = Counter([WRITE, Call("dynamodb", "DeleteItem")])
 
 
 @pytest.fixture
-def farm(sky: Cloud, tmp_path: Path) -> Iterator[AwsFarm]:
+def farm(aws: AwsFarm) -> Iterator[AwsFarm]:
     heartbeats_of_a_long_lease = {"WORKER_LEASE": "2.25s", "WORKER_HEARTBEAT": "0.5s"}  # as 90 s and 20 s
-    with farm_with_template(sky, tmp_path, **heartbeats_of_a_long_lease) as made:
+    with farm_with_template(aws, **heartbeats_of_a_long_lease) as made:
         yield made
 
 
 def worked_off(farm: AwsFarm, clip: Path) -> Counter[Call]:
     """What a worker asks that does one job and goes."""
-    source = farm.put("in/clip.mp4", clip)
+    source = farm.put("in/clip.mp4", clip.read_bytes())
     farm.cli.run("submit", source, "--dest", f"s3://{farm.bucket}/out/", "--preset", "web-1080p")
     with farm.cloud.counting() as counted:
         farm.cli.run("worker", "--once", env={"AWS_EC2_METADATA_DISABLED": "true"})

@@ -1,7 +1,5 @@
 """A submit whose jobs are stored when the queue fails: nobody should submit them again."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.aws_farm import AwsFarm
@@ -9,10 +7,8 @@ from tests.cloud import refusal
 
 
 @pytest.fixture
-def source(farm: AwsFarm, tmp_path: Path) -> str:
-    clip = tmp_path / "clip.mov"
-    clip.write_bytes(b"film")
-    return farm.put("in/clip.mov", clip)
+def source(farm: AwsFarm) -> str:
+    return farm.put("in/clip.mov", b"film")
 
 
 def test_a_submit_whose_messages_are_refused_says_that_the_job_is_stored(farm: AwsFarm, source: str) -> None:
