@@ -8,7 +8,6 @@ it may not, TryAgainError when it is busy or full for now, and nothing of its ve
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
@@ -317,12 +316,12 @@ class FleetReads(Protocol):
         """
 
     def request(
-        self, *, token: str, count: int, slots: int, avoid: AbstractSet[Pool] = frozenset(), on_demand: bool = False
+        self, *, token: str, count: int, slots: int, refused: Mapping[Pool, float] = {}, on_demand: bool = False
     ) -> str:
         """Return the exact text of an order for `count` nodes of `slots` each, to be journalled before it is given.
 
-        The order goes around the pools to `avoid` as long as there are others. With `on_demand` it asks for nodes that
-        nobody takes away again, where the fleet has others too.
+        `refused` says how many seconds ago pools were: the order goes around those of lately as long as there are
+        others. With `on_demand` it asks for nodes that nobody takes away again, where the fleet has others too.
         """
 
 

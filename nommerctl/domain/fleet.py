@@ -33,7 +33,7 @@ class Pool(Struct, frozen=True, order=True):
 
 
 class Refusal(Struct, frozen=True):
-    """A pool had no capacity at an instant: orders go around it for REFUSED_FOR seconds."""
+    """A pool had no capacity at an instant: orders go around it for REFUSED_FOR seconds at least."""
 
     pool: Pool
     at: Instant

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from nommerctl.domain.fleet import REFUSED_FOR, Heartbeat, Launch, NodeId, Pool, Refusal
+from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Pool, Refusal
 from nommerctl.domain.outcome import Decision
-from nommerctl.domain.times import Instant, impossible, micros
+from nommerctl.domain.times import Instant, impossible, seconds_between
 
 
 class Overview(Struct, frozen=True, kw_only=True):
@@ -30,10 +30,10 @@ class Overview(Struct, frozen=True, kw_only=True):
         """The order whose answer is not known yet, None if there is none."""
         return next((launch for launch in self.launches if not launch.settled), None)
 
-    def refused(self, now: Instant) -> frozenset[Pool]:
-        """The pools that orders had better go around at the moment."""
-        return frozenset(
-            refusal.pool
+    def refused(self, now: Instant) -> dict[Pool, float]:
+        """How many seconds ago each pool was refused, for orders to go around it."""
+        return {
+            refusal.pool: seconds_between(refusal.at, now)
             for refusal in self.refusals
-            if refusal.at + micros(REFUSED_FOR) > now and not impossible(refusal.at, now)
-        )
+            if not impossible(refusal.at, now)
+        }

@@ -133,7 +133,7 @@ def _apply(
                 token=token,
                 count=plan.launch,
                 slots=slots,
-                avoid=view.ledger.refused(now),
+                refused=view.ledger.refused(now),
                 on_demand=plan.on_demand,
             ),
             on_demand=plan.on_demand,

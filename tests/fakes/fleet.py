@@ -1,7 +1,6 @@
 """A fleet in memory."""
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -31,9 +30,12 @@ class FakeFleet:
         return list(self.instances.values())
 
     def request(
-        self, *, token: str, count: int, slots: int, avoid: AbstractSet[Pool] = frozenset(), on_demand: bool = False
+        self, *, token: str, count: int, slots: int, refused: Mapping[Pool, float] = {}, on_demand: bool = False
     ) -> str:
-        around = "".join(f", not {pool.market} {pool.instance_type} in {pool.place}" for pool in sorted(avoid))
+        around = "".join(
+            f", {pool.market} {pool.instance_type} in {pool.place} refused {seconds:.0f} s ago"
+            for pool, seconds in sorted(refused.items())
+        )
         return f"{token}: {count} nodes of {slots} slots{around}{', on-demand' if on_demand else ''}"
 
     def spawn_instances(self, launch: Launch) -> Spawned:

@@ -179,8 +179,9 @@ def test_an_order_says_what_the_ledger_knows_to_be_refused() -> None:
     pool = Pool("c7i.large", "zone-a", "spot")
     farm.ledger.journal(Launch(token="t", generation=0, count=1, slots=1, ordered=farm.clock(), request=""))
     farm.ledger.settle("t", Spawned(refused=(pool,)))
+    farm.clock.advance(60)
     farm.scale()
-    assert farm.fleet.requests == ["order1: 1 nodes of 1 slots, not spot c7i.large in zone-a"]
+    assert farm.fleet.requests == ["order1: 1 nodes of 1 slots, spot c7i.large in zone-a refused 60 s ago"]
 
 
 def test_what_was_wrong_with_an_order_comes_out_when_it_is_settled() -> None:

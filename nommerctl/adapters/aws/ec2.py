@@ -1,7 +1,6 @@
 """The fleet of a farm on EC2: its instances, the orders that bring them up, and their end."""
 
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -86,15 +85,15 @@ class EC2Instances:
         token: str,
         count: int,
         slots: int,  # noqa: ARG002 - an instance learns it when it comes up
-        avoid: AbstractSet[Pool] = frozenset(),
+        refused: Mapping[Pool, float] = {},
         on_demand: bool = False,
     ) -> str:
         """Return the call as JSON: CreateFleet where there is a launch template, RunInstances where there is none.
 
-        CreateFleet is given all pools of a market, RunInstances one. SettingsError if there is neither a launch
-        template nor an image.
+        CreateFleet is given all pools of a market, RunInstances one: that which was refused longest ago, or never.
+        SettingsError if there is neither a launch template nor an image.
         """
-        order = composed(self._settings, self._farm, token=token, count=count, avoid=avoid, on_demand=on_demand)
+        order = composed(self._settings, self._farm, token=token, count=count, refused=refused, on_demand=on_demand)
         return order.text
 
     def _described(self, *filters: "FilterTypeDef") -> "Iterator[InstanceTypeDef]":

@@ -1,6 +1,7 @@
 """Orders for nodes, as EC2 is given them: one call with all its parameters, as text that can be journalled."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
+from math import inf
 from typing import Any, Literal
 
 import msgspec
@@ -8,11 +9,14 @@ from msgspec import Struct
 
 from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG
 from nommerctl.domain.config import AwsSettings, Market
-from nommerctl.domain.fleet import Launch, Pool
+from nommerctl.domain.fleet import REFUSED_FOR, Launch, Pool
 from nommerctl.errors import SettingsError, UnreachableError
 
 _ID_PREFIX = "lt-"
 """What the id of a launch template begins with; a name may not."""
+
+_TURN = 90.0
+"""Seconds that one pool is given where each pass asks one: a pass a minute, and some that do not order."""
 
 
 class Order(Struct, frozen=True):
@@ -50,7 +54,7 @@ def order_of(launch: Launch) -> Order:
 
 
 def composed(
-    settings: AwsSettings, farm: str, *, token: str, count: int, avoid: AbstractSet[Pool], on_demand: bool
+    settings: AwsSettings, farm: str, *, token: str, count: int, refused: Mapping[Pool, float], on_demand: bool
 ) -> Order:
     """Compose an order; SettingsError if the settings do not say of what to launch nodes."""
     if not settings.instance_types:
@@ -59,7 +63,7 @@ def composed(
     if not (settings.launch_template or settings.ami):
         msg = "neither aws.launch_template nor aws.ami is set: set one of them, nodes are launched from it"
         raise SettingsError(msg)
-    pools = _pools(settings, avoid, on_demand=on_demand)
+    pools = _pools(settings, refused, on_demand=on_demand)
     tags = [
         {"Key": "Name", "Value": f"nommerctl-{farm}"},
         {"Key": FARM_TAG, "Value": farm},
@@ -67,11 +71,16 @@ def composed(
     ]
     if settings.launch_template:
         return Order("CreateFleet", _fleet(settings.launch_template, pools, tags, token=token, count=count))
-    return Order("RunInstances", _instances(settings, pools[0], tags, token=token, count=count))
+    rested = max(pools, key=lambda pool: refused.get(pool, inf))
+    return Order("RunInstances", _instances(settings, rested, tags, token=token, count=count))
 
 
-def _pools(settings: AwsSettings, avoid: AbstractSet[Pool], *, on_demand: bool) -> list[Pool]:
-    """Return the pools to ask: all of the first market that are not to be avoided, or just all if there are none."""
+def _pools(settings: AwsSettings, refused: Mapping[Pool, float], *, on_demand: bool) -> list[Pool]:
+    """Return the pools to ask: those of the first market that were not refused lately, or all of the last one.
+
+    Where an order asks one pool, a refusal is remembered until all pools of the market have had their turn: else the
+    first ones would be asked again and again, and the next market never.
+    """
     pools: list[Pool] = []
     for market in _markets(settings.market, on_demand=on_demand):
         pools = [
@@ -79,7 +88,8 @@ def _pools(settings: AwsSettings, avoid: AbstractSet[Pool], *, on_demand: bool) 
             for instance_type in dict.fromkeys(settings.instance_types)
             for place in dict.fromkeys(settings.subnets or ("",))
         ]
-        left = [pool for pool in pools if pool not in avoid]
+        remembered = REFUSED_FOR if settings.launch_template else max(REFUSED_FOR, _TURN * len(pools))
+        left = [pool for pool in pools if refused.get(pool, inf) >= remembered]
         if left:
             return left
     return pools

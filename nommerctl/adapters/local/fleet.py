@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from nommerctl.adapters.local.node_home import UNNAMED, NodeHome
@@ -58,7 +57,7 @@ class LocalFleetReads:
         token: str,  # noqa: ARG002 - what other fleets put into it
         count: int,  # noqa: ARG002
         slots: int,
-        avoid: AbstractSet[Pool] = frozenset(),  # noqa: ARG002
+        refused: Mapping[Pool, float] = {},  # noqa: ARG002
         on_demand: bool = False,  # noqa: ARG002
     ) -> str:
         """Return the command line of each worker, as JSON: a worker is told its node and its lock besides."""

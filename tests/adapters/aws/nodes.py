@@ -1,6 +1,6 @@
 """A farm's nodes on an EC2 in memory, for the tests of the fleet."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager
@@ -41,9 +41,9 @@ class Nodes:
         return Nodes(self.ec2, self._client, self.clock, settings)
 
     def order(
-        self, count: int = 1, token: str = "a1", *, avoid: AbstractSet[Pool] = frozenset(), on_demand: bool = False
+        self, count: int = 1, token: str = "a1", *, refused: Mapping[Pool, float] = {}, on_demand: bool = False
     ) -> Launch:
-        request = self.fleet.request(token=token, count=count, slots=1, avoid=avoid, on_demand=on_demand)
+        request = self.fleet.request(token=token, count=count, slots=1, refused=refused, on_demand=on_demand)
         return Launch(token=token, generation=0, count=count, slots=1, ordered=self.clock(), request=request)
 
     def spawn(self, count: int = 1, token: str = "a1") -> Spawned:

@@ -1,15 +1,16 @@
 """What EC2 is asked for: the text of an order."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from msgspec import structs
 
 from nommerctl.domain.config import AwsSettings, Market
-from nommerctl.domain.fleet import Pool
+from nommerctl.domain.fleet import REFUSED_FOR, Pool
 from nommerctl.errors import SettingsError, UnreachableError
-from tests.adapters.aws.nodes import ON_DEMAND, SPOT, TEMPLATED, UNTEMPLATED, Nodes
+from tests.adapters.aws.nodes import ON_DEMAND, SPOT, SUBNETS, TEMPLATED, UNTEMPLATED, Nodes
 
 TAGS = [
     {"Key": "Name", "Value": "nommerctl-farm"},
@@ -18,9 +19,9 @@ TAGS = [
 ]
 
 
-def asked(nodes: Nodes, *, avoid: frozenset[Pool] = frozenset(), on_demand: bool = False) -> dict[str, Any]:
+def asked(nodes: Nodes, *, refused: Mapping[Pool, float] = {}, on_demand: bool = False) -> dict[str, Any]:
     """The parameters of an order."""
-    parameters: dict[str, Any] = json.loads(nodes.order(2, avoid=avoid, on_demand=on_demand).request)["parameters"]
+    parameters: dict[str, Any] = json.loads(nodes.order(2, refused=refused, on_demand=on_demand).request)["parameters"]
     return parameters
 
 
@@ -105,7 +106,7 @@ def test_the_keys_of_an_order_are_sorted_all_the_way_down(nodes: Nodes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("market", "avoid", "on_demand", "expected"),
+    ("market", "refused", "on_demand", "expected"),
     [
         (Market.SPOT_FIRST, frozenset(), False, SPOT),
         (
@@ -130,17 +131,47 @@ def test_the_keys_of_an_order_are_sorted_all_the_way_down(nodes: Nodes) -> None:
         (Market.ON_DEMAND, ON_DEMAND, False, ON_DEMAND),
     ],
 )
-def test_an_order_goes_around_what_is_to_be_avoided_as_long_as_there_is_something_else(
-    nodes: Nodes, market: Market, avoid: frozenset[Pool], *, on_demand: bool, expected: frozenset[Pool]
+def test_an_order_goes_around_what_was_refused_lately_as_long_as_there_is_something_else(
+    nodes: Nodes, market: Market, refused: frozenset[Pool], *, on_demand: bool, expected: frozenset[Pool]
 ) -> None:
     settings = structs.replace(TEMPLATED, market=market)
-    assert pools_of(asked(nodes.by(settings), avoid=avoid, on_demand=on_demand)) == expected
+    ago = dict.fromkeys(refused, REFUSED_FOR - 1)
+    assert pools_of(asked(nodes.by(settings), refused=ago, on_demand=on_demand)) == expected
 
 
-def test_instances_are_ordered_from_the_first_pool_that_is_not_to_be_avoided(nodes: Nodes) -> None:
-    avoid = frozenset({Pool("c7i.large", "subnet-a", "spot"), Pool("c7i.large", "subnet-b", "spot")})
-    parameters = asked(nodes.by(UNTEMPLATED), avoid=avoid)
-    assert (parameters["InstanceType"], parameters["SubnetId"]) == ("m7i.large", "subnet-a")
+def test_a_pool_that_was_refused_three_minutes_ago_is_asked_again(nodes: Nodes) -> None:
+    assert pools_of(asked(nodes, refused=dict.fromkeys(SPOT, REFUSED_FOR))) == SPOT
+
+
+C_A, C_B, M_A, M_B = (Pool(kind, subnet, "spot") for kind in ("c7i.large", "m7i.large") for subnet in SUBNETS)
+
+
+@pytest.mark.parametrize(
+    ("market", "refused", "expected"),
+    [
+        (Market.SPOT_FIRST, {}, C_A),
+        (Market.SPOT_FIRST, {C_A: 1.0, C_B: 1.0}, M_A),
+        (Market.SPOT_FIRST, {C_A: 3000.0}, C_B),
+        (Market.SPOT_FIRST, {C_A: 200.0, C_B: 359.0, M_A: 100.0, M_B: 60.0}, structs.replace(C_A, market="on-demand")),
+        (Market.SPOT_FIRST, {C_A: 200.0, C_B: 360.0, M_A: 100.0, M_B: 60.0}, C_B),
+        (Market.SPOT, {C_A: 200.0, C_B: 100.0, M_A: 300.0, M_B: 60.0}, M_A),
+    ],
+)
+def test_instances_are_ordered_from_a_pool_that_never_refused_or_else_from_the_one_that_did_longest_ago(
+    nodes: Nodes, market: Market, refused: dict[Pool, float], expected: Pool
+) -> None:
+    parameters = asked(nodes.by(structs.replace(UNTEMPLATED, market=market)), refused=refused)
+    bought = parameters.get("InstanceMarketOptions", {}).get("MarketType", "on-demand")
+    assert Pool(parameters["InstanceType"], parameters["SubnetId"], bought) == expected
+
+
+@pytest.mark.parametrize(("seconds", "market"), [(179.0, "on-demand"), (180.0, "spot")])
+def test_a_market_of_one_pool_is_taken_for_exhausted_for_three_minutes(
+    nodes: Nodes, seconds: float, market: str
+) -> None:
+    one = structs.replace(UNTEMPLATED, instance_types=("c7i.large",), subnets=("subnet-a",))
+    parameters = asked(nodes.by(one), refused={C_A: seconds})
+    assert parameters.get("InstanceMarketOptions", {}).get("MarketType", "on-demand") == market
 
 
 @pytest.mark.parametrize(

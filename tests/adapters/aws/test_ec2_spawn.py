@@ -1,13 +1,17 @@
 """What comes of an order: nodes, fewer nodes, pools without room, and what has to be mended first."""
 
+from collections.abc import Sequence
+
 import pytest
 from msgspec import structs
 
+from nommerctl.adapters.aws.orders import order_of
 from nommerctl.domain.config import AwsSettings, Market
-from nommerctl.domain.fleet import Pool, Spawned
+from nommerctl.domain.fleet import Launch, Pool, Spawned
 from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
-from tests.adapters.aws.nodes import ON_DEMAND, SPOT, TEMPLATED, UNTEMPLATED, Nodes
+from tests.adapters.aws.nodes import ON_DEMAND, SPOT, TEMPLATED, TYPES, UNTEMPLATED, Nodes, pools
 from tests.fakes.ec2_wire import Refused
+from tests.fakes.ledger import FakeLedger
 
 CAPACITY = [
     "InsufficientInstanceCapacity",
@@ -59,7 +63,7 @@ def test_a_part_of_the_capacity_is_taken(nodes: Nodes) -> None:
 def test_spot_first_goes_on_demand_when_the_refused_pools_are_avoided(nodes: Nodes) -> None:
     nodes.ec2.codes = dict.fromkeys(SPOT, "InsufficientInstanceCapacity")
     first = nodes.spawn(1, "a1")
-    (node,) = nodes.fleet.spawn_instances(nodes.order(1, "b2", avoid=frozenset(first.refused))).nodes
+    (node,) = nodes.fleet.spawn_instances(nodes.order(1, "b2", refused=dict.fromkeys(first.refused, 60.0))).nodes
     assert nodes.ec2.instances[node].pool in ON_DEMAND
 
 
@@ -70,6 +74,35 @@ def test_without_subnets_a_pool_has_no_place(nodes: Nodes) -> None:
     spawned = anywhere.spawn(1)
     assert spawned.refused == (pool,)
     assert nodes.ec2.instances[spawned.nodes[0]].pool == Pool("m7i.large", "", "spot")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"), [(TEMPLATED, [6, 6]), (UNTEMPLATED, [1] * 7)], ids=["CreateFleet", "RunInstances"]
+)
+def test_six_spot_pools_without_capacity_lead_to_on_demand_when_each_was_asked_once(
+    nodes: Nodes, settings: AwsSettings, asked: list[int]
+) -> None:
+    types = (*TYPES, "c6i.large")
+    farm = nodes.by(structs.replace(settings, instance_types=types))
+    nodes.ec2.codes = dict.fromkeys(pools("spot", types), "InsufficientInstanceCapacity")
+
+    orders = by_passes_a_minute_apart(farm, FakeLedger(nodes.clock), len(asked))
+
+    assert [len(order_of(order).pools) for order in orders] == asked
+    assert {pool for order in orders[:-1] for pool in order_of(order).pools} == pools("spot", types)
+    assert [len(order.nodes) for order in orders] == [0] * (len(asked) - 1) + [1]
+    (node,) = orders[-1].nodes
+    assert nodes.ec2.instances[node].pool == Pool("c7i.large", "subnet-a", "on-demand")
+
+
+def by_passes_a_minute_apart(farm: Nodes, ledger: FakeLedger, passes: int) -> Sequence[Launch]:
+    """Order a node in each pass as scale does; return the orders as the ledger has them."""
+    for generation in range(passes):
+        order = farm.order(1, f"t{generation}", refused=ledger.overview().refused(farm.clock()))
+        ledger.journal(structs.replace(order, generation=generation))
+        ledger.settle(order.token, farm.fleet.spawn_instances(order))
+        farm.clock.advance(60)
+    return ledger.overview().launches
 
 
 @pytest.mark.parametrize("code", LIMITS)
