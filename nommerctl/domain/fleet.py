@@ -33,7 +33,7 @@ class Pool(Struct, frozen=True, order=True):
 
 
 class Refusal(Struct, frozen=True):
-    """A pool had no capacity at an instant: orders go around it for REFUSED_FOR seconds at least."""
+    """A pool gave nothing at an instant, whatever the reason: orders go around it for REFUSED_FOR seconds at least."""
 
     pool: Pool
     at: Instant
@@ -44,7 +44,7 @@ REFUSED_FOR = 180.0
 
 
 class Spawned(Struct, frozen=True):
-    """What came of an order for good: its nodes, and the pools that had no room for (all of) it.
+    """What came of an order for good: its nodes, and the pools that had no room for (all of) it, or failed otherwise.
 
     `fault` is what has to be mended before any order like it can be filled; to be raised once the order is settled.
     `certain` says that the fleet answers so whoever gives the order again; else more may come of it if somebody does.

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from nommerctl.adapters.aws.errors import calling, code_of, message_of
 from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG
 from nommerctl.adapters.aws.orders import Order, composed, order_of
-from nommerctl.adapters.aws.refusals import answered, fault, is_capacity, without_room
+from nommerctl.adapters.aws.refusals import answered, fault, is_capacity, mistaken, without_room
 from nommerctl.domain.batches import batches
 from nommerctl.domain.config import AwsSettings, Market
 from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
@@ -162,7 +162,7 @@ class EC2InstanceManager(EC2Instances):
         if isinstance(found, PermissionDeniedError):
             return self._looked_up(launch, found)
         if isinstance(found, SettingsError):
-            return Spawned(fault=found, certain=False)
+            return mistaken(order, error, found)
         raise found from error
 
     def _looked_up(self, launch: Launch, otherwise: NommerctlError) -> Spawned:

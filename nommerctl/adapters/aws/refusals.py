@@ -60,6 +60,9 @@ _TEMPLATED = (
 )
 """By their codes or AWS's sentences: what stands in the launch template, where there is one."""
 
+_SHARED = frozenset({"aws.launch_template", *(setting for _, setting in _TEMPLATED)})
+"""What all pools have in common."""
+
 
 def is_capacity(code: str) -> bool:
     """Whether it is a matter of capacity or of the account's limits: another time, or another pool, may do."""
@@ -80,15 +83,40 @@ def without_room(order: Order, error: ClientError) -> Spawned:
 def answered(order: Order, answer: "CreateFleetResultTypeDef") -> Spawned:
     """Return what came of an order for a fleet.
 
-    A pool that failed for another reason than capacity is gone around like the others as long as some nodes came up.
-    If none did, that reason is the fault.
+    A pool that failed for another reason than capacity is gone around like the others. If no node came up, that reason
+    is the fault.
     """
     nodes = tuple(sorted(node for part in answer.get("Instances", []) for node in part.get("InstanceIds", [])))
     errors = answer.get("Errors", [])
-    refused = {
-        pool for error in errors if nodes or is_capacity(error.get("ErrorCode", "")) for pool in _pools_of(order, error)
-    }
+    refused = {pool for error in (errors if nodes else _of_pools(order, errors)) for pool in _pools_of(order, error)}
     return Spawned(nodes, tuple(sorted(refused)), None if nodes else _first_fault(order, errors))
+
+
+def mistaken(order: Order, error: ClientError, fault: SettingsError) -> Spawned:
+    """Return what came of an order that was refused as a whole for what is wrong in the settings.
+
+    If it asks one pool, others may do, unless all have in common what is wrong.
+    """
+    refused = () if len(order.pools) > 1 or _is_common(order, error) else order.pools
+    return Spawned(refused=refused, fault=fault, certain=False)
+
+
+def _of_pools(order: Order, errors: "list[CreateFleetErrorTypeDef]") -> "list[CreateFleetErrorTypeDef]":
+    """Return the errors after which other pools may do: not those of a moment, nor what is the same with all pools."""
+    found = [(error, _as_client_error(order, error)) for error in errors]
+    lasting = [(error, each) for error, each in found if not _is_of_a_moment(order, each)]
+    return [] if all(_is_common(order, each) for _, each in lasting) else [error for error, _ in lasting]
+
+
+def _is_of_a_moment(order: Order, error: ClientError) -> bool:
+    return not is_capacity(code_of(error)) and isinstance(fault(order, error), TryAgainError)
+
+
+def _is_common(order: Order, error: ClientError) -> bool:
+    """Whether it is a matter of who asks, or of a setting that says the same for all pools."""
+    if is_capacity(code_of(error)):
+        return False
+    return isinstance(fault(order, error), PermissionDeniedError) or _setting(error) in _SHARED
 
 
 def _first_fault(order: Order, errors: "list[CreateFleetErrorTypeDef]") -> NommerctlError | None:
@@ -134,7 +162,7 @@ def fault(order: Order, error: ClientError) -> NommerctlError:
     found = translated(error, _action(order, code, said), "new nodes")
     if isinstance(found, PermissionDeniedError | TryAgainError) or _is_theirs(error):
         return found
-    return SettingsError(f"AWS launches no nodes: {said} ({code}): check {_setting(order, f'{code} {said}')}")
+    return SettingsError(f"AWS launches no nodes: {said} ({code}): check {_to_check(order, error)}")
 
 
 def _action(order: Order, code: str, said: str) -> str:
@@ -150,13 +178,17 @@ def _is_theirs(error: ClientError) -> bool:
     return code_of(error) in _THEIRS or status_of(error) >= _SERVER_ERROR
 
 
-def _setting(order: Order, said: str) -> str:
-    template = _template(order)
-    for pattern, setting in (*_SETTINGS, *_TEMPLATED):
-        if pattern.search(said):
-            in_template = template and (setting == "aws.launch_template" or (pattern, setting) in _TEMPLATED)
-            return f"launch template {template!r} (aws.launch_template)" if in_template else setting
-    return "the settings in [aws]"
+def _setting(error: ClientError) -> str:
+    """Return the setting that an error is about, empty if that is not known."""
+    said = f"{code_of(error)} {message_of(error)}"
+    return next((setting for pattern, setting in (*_SETTINGS, *_TEMPLATED) if pattern.search(said)), "")
+
+
+def _to_check(order: Order, error: ClientError) -> str:
+    template, setting = _template(order), _setting(error)
+    if template and setting in _SHARED:
+        return f"launch template {template!r} (aws.launch_template)"
+    return setting or "the settings in [aws]"
 
 
 def _template(order: Order) -> str:

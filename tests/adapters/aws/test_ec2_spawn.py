@@ -138,15 +138,63 @@ def test_a_pool_that_fails_is_gone_around_while_others_do(nodes: Nodes, code: st
     assert spawned.fault is None
 
 
-def test_what_has_to_be_mended_is_said_when_no_node_comes_up_and_capacity_is_not_blamed_for_it(nodes: Nodes) -> None:
+def test_what_has_to_be_mended_is_said_when_no_node_comes_up_and_the_pools_are_gone_around_all_the_same(
+    nodes: Nodes,
+) -> None:
     short = Pool("m7i.large", "subnet-a", "spot")
     nodes.ec2.codes = dict.fromkeys(SPOT, "InvalidSubnetID.NotFound") | {short: "InsufficientInstanceCapacity"}
     spawned = nodes.spawn(1)
-    assert spawned.refused == (short,)
+    assert spawned.refused == tuple(sorted(SPOT))
     assert isinstance(spawned.fault, SettingsError)
     assert str(spawned.fault) == (
         "AWS launches no nodes: Nothing of c7i.large for you (InvalidSubnetID.NotFound): check aws.subnets"
     )
+
+
+@pytest.mark.parametrize("code", ["InvalidFleetConfiguration", "Unsupported", "UnauthorizedOperation", "InvalidAMIID"])
+def test_one_pool_that_fails_otherwise_than_the_rest_does_not_keep_spot_first_from_on_demand(
+    nodes: Nodes, code: str
+) -> None:
+    fails = Pool("m7i.large", "subnet-b", "spot")
+    nodes.ec2.codes = dict.fromkeys(SPOT, "InsufficientInstanceCapacity") | {fails: code}
+    spawned = nodes.spawn(1)
+    assert code in str(spawned.fault) or isinstance(spawned.fault, PermissionDeniedError)
+    (node,) = nodes.fleet.spawn_instances(nodes.order(1, "b2", refused=dict.fromkeys(spawned.refused, 60.0))).nodes
+    assert nodes.ec2.instances[node].pool in ON_DEMAND
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "Throttling"])
+def test_a_pool_that_ec2_throttles_is_asked_again(nodes: Nodes, code: str) -> None:
+    throttled = Pool("m7i.large", "subnet-a", "spot")
+    nodes.ec2.codes = dict.fromkeys(SPOT, "InsufficientInstanceCapacity") | {throttled: code}
+    assert nodes.spawn(1).refused == tuple(sorted(SPOT - {throttled}))
+
+
+def test_what_is_wrong_with_the_launch_template_is_no_matter_of_its_pools(nodes: Nodes) -> None:
+    nodes.ec2.codes = dict.fromkeys(SPOT, "InvalidAMIID.NotFound")
+    spawned = nodes.spawn(1)
+    assert spawned == Spawned(fault=spawned.fault)
+    assert isinstance(spawned.fault, SettingsError)
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"),
+    [
+        ("Unsupported", True),
+        ("InvalidParameterCombination", True),
+        ("InvalidSubnetID.NotFound", True),
+        ("InvalidAMIID.NotFound", False),
+        ("InvalidGroup.NotFound", False),
+    ],
+)
+def test_without_a_template_the_one_pool_is_gone_around_unless_others_would_fail_too(
+    nodes: Nodes, code: str, *, refused: bool
+) -> None:
+    pool = Pool("c7i.large", "subnet-a", "spot")
+    nodes.ec2.codes = {pool: code}
+    spawned = nodes.by(UNTEMPLATED).spawn(1)
+    assert spawned == Spawned(refused=(pool,) if refused else (), fault=spawned.fault, certain=False)
+    assert isinstance(spawned.fault, SettingsError)
 
 
 TEMPLATE = "launch template 'nodes' (aws.launch_template)"
@@ -186,7 +234,7 @@ def test_what_is_not_there_is_named_with_the_setting_that_names_it(
     operation = "CreateFleet" if settings.launch_template else "RunInstances"
     nodes.ec2.refusals[operation] = Refused(f"{message}.", code=code)
     spawned = farm.spawn(1)
-    assert spawned == Spawned(fault=spawned.fault, certain=False)
+    assert (spawned.nodes, spawned.certain) == ((), False)
     assert isinstance(spawned.fault, SettingsError)
     assert str(spawned.fault) == f"AWS launches no nodes: {message} ({code}): check {check}"
 
