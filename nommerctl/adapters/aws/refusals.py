@@ -135,13 +135,16 @@ def _as_client_error(order: Order, error: "CreateFleetErrorTypeDef") -> ClientEr
 
 
 def _pools_of(order: Order, error: "CreateFleetErrorTypeDef") -> tuple[Pool, ...]:
-    """Return the pools of the order that an error is about: all, if it names none of them."""
+    """Return the pools of the order that an error is about: all, if it names none of them.
+
+    Of a pool without a place, it names the subnet that EC2 chose.
+    """
     override = error.get("LaunchTemplateAndOverrides", {}).get("Overrides", {})
     instance_type, subnet = str(override.get("InstanceType", "")), override.get("SubnetId", "")
     meant = tuple(
         pool
         for pool in order.pools
-        if pool.instance_type == instance_type and pool.place in ({subnet} if subnet else {pool.place})
+        if pool.instance_type == instance_type and (not subnet or pool.place in {subnet, ""})
     )
     return order.pools if error.get("ErrorCode") == _SPOT_LIMIT else meant or order.pools
 

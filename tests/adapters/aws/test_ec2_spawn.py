@@ -117,6 +117,16 @@ def test_a_limit_of_the_account_is_said(nodes: Nodes, code: str) -> None:
     )
 
 
+def test_without_subnets_the_subnet_that_an_error_names_is_that_of_the_pool_of_its_type(nodes: Nodes) -> None:
+    anywhere = nodes.by(structs.replace(TEMPLATED, subnets=()))
+    nodes.ec2.answers["CreateFleet"] = (
+        b"<Answer><fleetId>f</fleetId><errorSet><item><launchTemplateAndOverrides><overrides>"
+        b"<instanceType>c7i.large</instanceType><subnetId>subnet-of-the-vpc</subnetId></overrides>"
+        b"</launchTemplateAndOverrides><errorCode>InsufficientInstanceCapacity</errorCode></item></errorSet></Answer>"
+    )
+    assert anywhere.spawn(1) == Spawned(refused=(Pool("c7i.large", "", "spot"),))
+
+
 def test_the_limit_of_spot_instances_is_that_of_every_pool(nodes: Nodes) -> None:
     nodes.ec2.codes = {Pool("c7i.large", "subnet-a", "spot"): "MaxSpotInstanceCountExceeded"}
     assert nodes.spawn(1).refused == tuple(sorted(SPOT))
