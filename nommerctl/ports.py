@@ -312,7 +312,8 @@ class FleetReads(Protocol):
     def get_instances(self) -> list[Instance]:
         """Return every node of this farm that exists, dead ones too until they are ended. Whole, or an error.
 
-        One that has ended is left out, or marked as gone.
+        One that has ended is left out, or marked as gone. One that counts, but that this farm did not launch and may
+        not end, is not `ours`.
         """
 
     def request(

@@ -15,13 +15,15 @@ NodeId: TypeAlias = str
 class Instance(Struct, frozen=True):
     """What the fleet itself shows: a node exists, and whether it still runs. `launched` is when it was started.
 
-    One that is `gone` has ended and is only shown for a while still: it counts no more.
+    One that is `gone` has ended and is only shown for a while still: it counts no more. One that is not `ours` counts
+    towards the bound, and is left alone.
     """
 
     id: NodeId
     alive: bool
     launched: Instant
     gone: bool = False
+    ours: bool = True
 
 
 class Pool(Struct, frozen=True, order=True):
@@ -118,7 +120,7 @@ class Node(Struct, frozen=True, kw_only=True):
     """A node as scale and `nodes` see it: the fleet's word and the ledger's, side by side.
 
     `beat` is its last heartbeat, None if it never gave one. `marked` is when a pass first found it silent. `ordered` is
-    the order that it came of, None if none is known.
+    the order that it came of, None if none is known. One that is not `ours` counts, and scale leaves it alone.
     """
 
     id: NodeId
@@ -128,6 +130,7 @@ class Node(Struct, frozen=True, kw_only=True):
     beat: Heartbeat | None = None
     marked: Instant | None = None
     ordered: Launch | None = None
+    ours: bool = True
 
     @property
     def on_demand(self) -> bool:
@@ -159,8 +162,8 @@ def joined(
 
     A fleet may take `lag` seconds until it shows a node: until then one that it does not know counts from the answer
     to the order that brought it up, and for AHEAD longer: the clock that dated the answer may have been slow. The slots
-    of a node that has not given a beat yet are those it was ordered with, 1 if no order names it. A row that only marks
-    a node (`at` 0) holds no beat.
+    of a node that has not given a beat yet are those it was ordered with, 1 if no order names it, and none if it is not
+    ours. A row that only marks a node (`at` 0) holds no beat.
     """
     ordered = {node: launch for launch in launches for node in launch.nodes}
     shown = {instance.id: instance for instance in instances}
@@ -181,10 +184,11 @@ def joined(
                 id=instance.id,
                 alive=instance.alive,
                 launched=instance.launched,
-                slots=beat.slots if beat else order.slots if order else 1,
+                slots=beat.slots if beat else order.slots if order else int(instance.ours),
                 beat=beat,
                 marked=row.marked if row else None,
                 ordered=order,
+                ours=instance.ours,
             )
         )
     return nodes

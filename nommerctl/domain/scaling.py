@@ -89,11 +89,11 @@ def _silence(node: Node, now: Instant) -> str:
 def _judge_nodes(
     view: FarmView, settings: ScaleSettings, now: Instant
 ) -> tuple[list[Ending], list[Ending], list[Node]]:
-    """Sort out the nodes to end, those to mark, and those that can be counted upon."""
+    """Sort out the nodes to end, those to mark, and those that can be counted upon: none that is not ours."""
     end: list[Ending] = []
     mark: list[Ending] = []
     sound: list[Node] = []
-    for node in view.nodes:
+    for node in (each for each in view.nodes if each.ours):
         condition = node_condition(node, now=now, limits=settings)
         if condition is NodeCondition.DEAD:
             end.append(Ending(node.id, "its process is gone"))

@@ -34,6 +34,11 @@ def test_a_node_without_a_beat_has_the_slots_that_it_was_ordered_with() -> None:
     assert (node.slots, node.beat, node.last_sign) == (4, None, START)
 
 
+def test_a_node_that_is_not_ours_has_no_slots_that_anybody_knows_of() -> None:
+    (node,) = joined([Instance("a", alive=True, launched=START, ours=False)], {}, [], now=START)
+    assert (node.ours, node.slots) == (False, 0)
+
+
 def test_a_row_that_only_marks_a_node_is_no_beat() -> None:
     row = Heartbeat(node="a", started=0, at=0, slots=0, marked=START + 5)
     (node,) = joined([Instance("a", alive=True, launched=START)], {"a": row}, [], now=START)

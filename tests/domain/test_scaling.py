@@ -126,6 +126,23 @@ def test_a_silent_node_counts_towards_the_cap_though_it_offers_no_slots() -> Non
     assert plan.launch == 2
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        node("a"),
+        node("a", beat_age=None, launched_age=601.0),
+        node("a", beat_age=None, launched_age=700.0, marked=START - micros(60)),
+        structs.replace(node("a"), alive=False),
+    ],
+    ids=["at work", "silent", "marked", "dead"],
+)
+def test_a_node_that_is_not_ours_is_left_alone_and_offers_no_slots_but_counts(found: Node) -> None:
+    plan = decide(view(40, nodes=(structs.replace(found, ours=False),)), FEW, START)
+    assert (plan.mark, plan.end) == ((), ())
+    assert plan.launch == 3 - found.alive
+    assert plan.held == (Held("max_nodes", f"{17 + found.alive} more would exceed max_nodes = 3", 17 + found.alive),)
+
+
 def test_min_nodes_are_kept_without_work() -> None:
     assert decide(view(0), structs.replace(FEW, min_nodes=2), START).launch == 2
 

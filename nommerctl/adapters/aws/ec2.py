@@ -54,7 +54,9 @@ _PROTECTED = "OperationNotPermitted"
 
 
 class EC2Instances:
-    """A ports.FleetReads of the instances with the farm's tag, and of those that run from `aws.ami` if that is set.
+    """A ports.FleetReads of the instances with the farm's tag.
+
+    If `aws.ami` is set, those that run from it without any farm's tag count too, and are not ours.
 
     `ec2` is called for the client when it is needed.
     """
@@ -75,8 +77,9 @@ class EC2Instances:
         """Return every instance, by id; those that are ended or stopped as gone, as long as EC2 still shows them."""
         found = list(self._described(_tagged(FARM_TAG, self._farm)))
         if self._settings.ami:  # media-nommer knew its nodes by that
-            found += self._described({"Name": "image-id", "Values": [self._settings.ami]})
-        nodes = {each["InstanceId"]: _instance(each) for each in found}
+            of_image = self._described({"Name": "image-id", "Values": [self._settings.ami]})
+            found += (each for each in of_image if _farm_of(each) in {self._farm, None})
+        nodes = {each["InstanceId"]: _instance(each, ours=_farm_of(each) is not None) for each in found}
         return [nodes[node] for node in sorted(nodes)]
 
     def request(
@@ -195,7 +198,7 @@ class EC2InstanceManager(EC2Instances):
         for batch in batches(dict.fromkeys(nodes), BATCH):
             ours: list[NodeId] = []
             for found in self._described({"Name": "instance-id", "Values": batch}):
-                if not _carries(found, FARM_TAG, self._farm):
+                if _farm_of(found) != self._farm:
                     foreign.append(found["InstanceId"])
                 elif found["State"]["Name"] not in _ENDING:
                     ours.append(found["InstanceId"])
@@ -227,14 +230,15 @@ def _tagged(key: str, value: str) -> "FilterTypeDef":
     return {"Name": f"tag:{key}", "Values": [value]}
 
 
-def _carries(instance: "InstanceTypeDef", key: str, value: str) -> bool:
-    return any(tag.get("Key") == key and tag.get("Value") == value for tag in instance.get("Tags", []))
+def _farm_of(instance: "InstanceTypeDef") -> str | None:
+    """Return the farm that an instance carries the tag of, None if it carries none."""
+    return next((tag.get("Value") for tag in instance.get("Tags", []) if tag.get("Key") == FARM_TAG), None)
 
 
-def _instance(found: "InstanceTypeDef") -> Instance:
+def _instance(found: "InstanceTypeDef", *, ours: bool) -> Instance:
     alive = found["State"]["Name"] in _ALIVE
     launched = round(found["LaunchTime"].timestamp() * 1_000_000)
-    return Instance(found["InstanceId"], alive=alive, launched=launched, gone=not alive)
+    return Instance(found["InstanceId"], alive=alive, launched=launched, gone=not alive, ours=ours)
 
 
 def _left(farm: str, foreign: Sequence[NodeId], protected: Sequence[NodeId]) -> list[str]:

@@ -22,16 +22,24 @@ def test_instances_with_the_tag_of_the_farm_are_its_nodes(nodes: Nodes) -> None:
     assert nodes.ec2.counted("DescribeInstances") == 1
 
 
-def test_instances_of_the_image_are_nodes_with_or_without_the_tag_and_each_once(nodes: Nodes) -> None:
+def test_instances_of_the_image_count_each_once_and_are_ours_if_they_have_the_tag(nodes: Nodes) -> None:
     nodes.ec2.launch(POOL, image="ami-2")
-    expected = [
-        nodes.ec2.launch(POOL, image="ami-1").id,
-        nodes.ec2.launch(POOL, image="ami-1", tags=TAGS).id,
-        nodes.ec2.launch(POOL, image="ami-2", tags=TAGS).id,
-    ]
+    expected = {
+        nodes.ec2.launch(POOL, image="ami-1").id: False,
+        nodes.ec2.launch(POOL, image="ami-1", tags={"Name": "media-nommer"}).id: False,
+        nodes.ec2.launch(POOL, image="ami-1", tags=TAGS).id: True,
+        nodes.ec2.launch(POOL, image="ami-2", tags=TAGS).id: True,
+    }
     known = nodes.by(structs.replace(TEMPLATED, ami="ami-1"))
-    assert [each.id for each in known.fleet.get_instances()] == expected
+    assert [(each.id, each.ours) for each in known.fleet.get_instances()] == list(expected.items())
     assert nodes.ec2.counted("DescribeInstances") == 2
+
+
+def test_instances_of_the_image_that_are_another_farms_do_not_count(nodes: Nodes) -> None:
+    nodes.ec2.launch(POOL, image="ami-1", tags={"nommerctl:farm": "another"})
+    ours = nodes.ec2.launch(POOL, image="ami-1", tags=TAGS)
+    known = nodes.by(structs.replace(TEMPLATED, ami="ami-1"))
+    assert [each.id for each in known.fleet.get_instances()] == [ours.id]
 
 
 def test_what_starts_and_what_runs_is_alive_and_what_ends_or_stands_still_is_gone(nodes: Nodes) -> None:
