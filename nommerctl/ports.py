@@ -64,8 +64,11 @@ class JobReads(Protocol):
     def finished_untold(self) -> Iterator[EncodingJob]:
         """Yield every finished job whose notify_url still has to be told of something, oldest `changed` first."""
 
-    def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
-        """Yield every unfinished job whose `changed` is before the instant, oldest `changed` first; reads no others."""
+    def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
+        """Yield every job in work, and every PENDING one, whose `changed` is before the instant that goes for it.
+
+        Oldest `changed` first; it reads no others.
+        """
 
     def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
         """Yield every finished job whose `changed` is at or after `since`, oldest first."""

@@ -25,8 +25,8 @@ def abandon(
     """
     now = clock()
     after = upkeep.abandon
-    before = now - micros(min(after.in_work, after.pending))
-    gone = [job for job in reads.store.silent(before) if stale(job, now=now, after=after)]
+    silent = reads.store.silent(in_work_before=now - micros(after.in_work), pending_before=now - micros(after.pending))
+    gone = [job for job in silent if stale(job, now=now, after=after)]
     living = {node.id for node in reads.fleet.get_instances() if node.alive} if gone else set()
     left = [job for job in gone if job.lease is None or job.lease.owner not in living]
     for some in batches(left, AT_ONCE):

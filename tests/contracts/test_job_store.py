@@ -146,11 +146,17 @@ def test_in_state_yields_one_state_oldest_change_first(job_store: JobStore) -> N
     assert numbers(job_store.in_state(JobState.ERROR)) == [6]
 
 
-def test_silent_yields_the_unfinished_before_its_instant_oldest_change_first(job_store: JobStore) -> None:
-    job_store.submit([structs.replace(job, changed=START + 10 - number) for number, job in IN_STATES.items()])
+def test_silent_yields_the_unfinished_before_their_instants_oldest_change_first(job_store: JobStore) -> None:
+    job_store.submit([structs.replace(job, changed=START + 20 - 2 * number) for number, job in IN_STATES.items()])
+    job_store.submit([make_job(8, changed=START + 13), make_job(9, state=JobState.ENCODING, changed=START + 19)])
 
-    assert numbers(job_store.silent(START + 10)) == UNFINISHED_NUMBERS[::-1]
-    assert numbers(job_store.silent(START + 8)) == [4, 3]
+    def silent(*, in_work_before: int, pending_before: int) -> list[int]:
+        return numbers(job_store.silent(in_work_before=START + in_work_before, pending_before=START + pending_before))
+
+    assert silent(in_work_before=20, pending_before=20) == [4, 8, 3, 2, 1, 9]
+    assert silent(in_work_before=16, pending_before=14) == [4, 8, 3]
+    assert silent(in_work_before=17, pending_before=13) == [4, 3, 2]
+    assert silent(in_work_before=12, pending_before=20) == [8, 1]
 
 
 def test_finished_since_includes_its_instant(job_store: JobStore) -> None:
@@ -190,7 +196,8 @@ def test_a_transition_moves_a_job_from_list_to_list(job_store: JobStore) -> None
     cancelled = job_store.transition(job_id(1), cancel)
 
     assert list(job_store.unfinished()) == []
-    assert list(job_store.silent(START + micros(3600))) == []
+    later = START + micros(3600)
+    assert list(job_store.silent(in_work_before=later, pending_before=later)) == []
     assert list(job_store.in_state(JobState.PENDING)) == []
     assert list(job_store.in_state(JobState.ABANDONED)) == [cancelled]
     assert list(job_store.finished_since(START)) == [cancelled]

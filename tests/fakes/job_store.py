@@ -7,7 +7,7 @@ from contextlib import suppress
 from msgspec import structs
 
 from nommerctl.domain.job import EncodingJob, JobId
-from nommerctl.domain.states import UNFINISHED, JobState
+from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import IllegalMoveError, UsageError
 from nommerctl.ports import Move
@@ -39,8 +39,9 @@ class FakeJobStore:
     def finished_untold(self) -> Iterator[EncodingJob]:
         return self._by_change(lambda job: job.finished and bool(job.untold))
 
-    def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
-        return self._by_change(lambda job: job.state in UNFINISHED and job.changed < changed_before)
+    def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
+        before = dict.fromkeys(IN_WORK, in_work_before) | {JobState.PENDING: pending_before}
+        return self._by_change(lambda job: job.state in before and job.changed < before[job.state])
 
     def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
         return self._by_change(lambda job: job.finished and job.changed >= since)

@@ -32,6 +32,16 @@ def test_waiting_in_a_long_queue_is_not_death() -> None:
     assert farm.store.jobs[job.id].state is JobState.ABANDONED
 
 
+def test_i5_what_waits_does_not_shorten_the_patience_with_what_is_in_work() -> None:
+    farm = FakeFarm(upkeep=UpkeepSettings(abandon_after=2 * DAY, abandon_pending_after=DAY))
+    held, waiting = farm.submit(1, 2)
+    farm.claim(held, seconds=1)
+    farm.clock.advance(DAY + HOUR)
+    assert [change.target for change in farm.abandon().changed] == [waiting.id]
+    farm.clock.advance(DAY)
+    assert [change.target for change in farm.abandon().changed] == [held.id]
+
+
 def test_a_live_lease_keeps_a_job_however_old() -> None:
     farm = FakeFarm()
     (job,) = farm.submit(1)

@@ -18,7 +18,8 @@ _STORED_BYTES = ITEM_BYTES - _BESIDES
 SUBMITTED_BYTES = 256 * 1024
 """Of a record that is submitted. The rest is for what is yet to be written into it: lease, log, details, history."""
 
-UNFINISHED_PHASE = "unfinished"
+PENDING_PHASE = "pending"
+IN_WORK_PHASE = "in-work"
 UNTOLD_PHASE = "untold"
 """Finished, and its listener has still to be told of something."""
 
@@ -49,13 +50,19 @@ def item_of(job: EncodingJob) -> Item:
 
 def phases_with(state: JobState) -> tuple[str, ...]:
     """Return the phases that a job in this state may be in."""
-    return (UNFINISHED_PHASE,) if state in UNFINISHED else (UNTOLD_PHASE, FINISHED_PHASE)
+    if state in UNFINISHED:
+        return (_unfinished_phase(state),)
+    return UNTOLD_PHASE, FINISHED_PHASE
 
 
 def _phase_of(job: EncodingJob) -> str:
     if not job.finished:
-        return UNFINISHED_PHASE
+        return _unfinished_phase(job.state)
     return UNTOLD_PHASE if job.untold else FINISHED_PHASE
+
+
+def _unfinished_phase(state: JobState) -> str:
+    return PENDING_PHASE if state is JobState.PENDING else IN_WORK_PHASE
 
 
 def fit_to_submit(job: EncodingJob) -> Item:

@@ -3,13 +3,14 @@
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from nommerctl.adapters.aws.ahead import ahead
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.job_items import (
     FINISHED_PHASE,
-    UNFINISHED_PHASE,
+    IN_WORK_PHASE,
+    PENDING_PHASE,
     UNTOLD_PHASE,
     job_of,
     key_of,
@@ -20,7 +21,7 @@ from nommerctl.adapters.aws.resources import BY_CHANGE, BY_ID
 from nommerctl.adapters.aws.tables import READ_AT_ONCE, Item, Table
 from nommerctl.domain.batches import batches
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
-from nommerctl.domain.states import JobState
+from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant
 
 LAG = 60.0
@@ -61,7 +62,11 @@ class DynamoJobReads:
 
     def unfinished(self) -> Iterator[EncodingJob]:
         """Yield every unfinished job, oldest `created` first; the ids of all of them are in memory meanwhile."""
-        found = self._found(UNFINISHED_PHASE)
+        phases = (
+            PENDING_PHASE,
+            IN_WORK_PHASE,
+        )  # in this order a job that is claimed meanwhile is found twice, not missed
+        found = chain.from_iterable(self._found(phase) for phase in phases)
         ids = [job_id for _, job_id in sorted((int(item["created"]["N"]), item["id"]["S"]) for item in found)]
         yield from self._read(ids, lambda job: not job.finished)
 
@@ -69,11 +74,14 @@ class DynamoJobReads:
         """Yield every finished job that a `notify_url` still has to be told of, oldest `changed` first."""
         return self._listed([UNTOLD_PHASE], lambda job: job.finished and bool(job.untold))
 
-    def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
-        """Yield every unfinished job with `changed` before the instant, oldest first; reads no others."""
-        return self._listed(
-            [UNFINISHED_PHASE], lambda job: not job.finished and job.changed < changed_before, before=changed_before
-        )
+    def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
+        """Yield every job in work, and every PENDING one, with `changed` before its instant, oldest first.
+
+        Each kind is a query that finds no others.
+        """
+        before = dict.fromkeys(IN_WORK, in_work_before) | {JobState.PENDING: pending_before}
+        found = self._found(PENDING_PHASE, before=pending_before), self._found(IN_WORK_PHASE, before=in_work_before)
+        return self._in_order(found, lambda job: job.state in before and job.changed < before[job.state])
 
     def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
         """Yield every finished job with `changed` at or after `since`, oldest first."""
@@ -102,6 +110,12 @@ class DynamoJobReads:
     ) -> Iterator[EncodingJob]:
         """Yield the jobs of some phases that belong to a list, in the order of their last change."""
         found = (self._found(phase, since=since, before=before, state=state) for phase in phases)
+        return self._in_order(found, belongs)
+
+    def _in_order(
+        self, found: Iterable[Iterator[Item]], belongs: Callable[[EncodingJob], bool]
+    ) -> Iterator[EncodingJob]:
+        """Yield the jobs of what was found that belong to a list, in the order of their last change."""
         in_order = heapq.merge(*found, key=lambda item: int(item["changed"]["N"]))
         return self._read((item["id"]["S"] for item in in_order), belongs)
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
 BY_CHANGE = "by-change"
-"""Index of the jobs table: key `phase` (unfinished, untold or finished), range `changed`; has `created` besides."""
+"""Index of the jobs table: key `phase` (pending, in-work, untold or finished), range `changed`.
+
+It has `created` and `state` besides."""
 
 BY_ID = "by-id"
 """Index of the jobs table: key `head`, the first character of an id, range `id`."""

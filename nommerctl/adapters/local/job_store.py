@@ -1,5 +1,6 @@
 """The job store in `farm.db`: a row for each job, its record sealed, and what is asked for in indexed columns."""
 
+import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from nommerctl.adapters.local.database import Database, Reading, rows
 from nommerctl.adapters.local.records import JOBS
 from nommerctl.adapters.seal import sealed
 from nommerctl.domain.job import EncodingJob, JobId
-from nommerctl.domain.states import JobState
+from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant
 from nommerctl.errors import IllegalMoveError, UsageError
 from nommerctl.ports import Move
@@ -75,9 +76,14 @@ class SqliteJobReads:
         """Yield every finished job that a `notify_url` still has to be told of, oldest `changed` first."""
         return self._paged("jobs_untold", "untold = 1 AND finished = 1")
 
-    def silent(self, changed_before: Instant) -> Iterator[EncodingJob]:
-        """Yield every unfinished job with `changed` before the instant, oldest first."""
-        return self._paged("jobs_silent", "finished = 0 AND changed < ?", changed_before)
+    def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
+        """Yield every job in work, and every PENDING one, with `changed` before its instant, oldest first."""
+        before = {JobState.PENDING: pending_before} | dict.fromkeys(IN_WORK, in_work_before)
+        found = (
+            self._paged("jobs_in_state", "state = ? AND changed < ?", state.value, instant)
+            for state, instant in before.items()
+        )
+        return heapq.merge(*found, key=lambda job: (job.changed, job.id))
 
     def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
         """Yield every finished job with `changed` at or after `since`, oldest first."""

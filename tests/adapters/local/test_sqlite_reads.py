@@ -102,7 +102,10 @@ FIND_A_FEW: dict[str, Callable[[JobReads, LedgerReads, QueueReads], Iterable[obj
     "get": lambda jobs, _ledger, _queue: jobs.get(job_id(number) for number in range(FEW)).values(),
     "find": lambda jobs, _ledger, _queue: jobs.find(job_id(7)[:-1], limit=FEW),
     "unfinished": lambda jobs, _ledger, _queue: [job for job in jobs.unfinished() if job.state is JobState.PENDING],
-    "silent": lambda jobs, _ledger, _queue: jobs.silent(START),
+    "silent": lambda jobs, _ledger, _queue: jobs.silent(in_work_before=START, pending_before=START),
+    "silent but for the pending": lambda jobs, _ledger, _queue: jobs.silent(
+        in_work_before=START + micros(9 * MANY), pending_before=START
+    ),
     "untold": lambda jobs, _ledger, _queue: jobs.finished_untold(),
     "in_state": lambda jobs, _ledger, _queue: jobs.in_state(JobState.ENCODING),
     "finished_since": lambda jobs, _ledger, _queue: jobs.finished_since(START + micros(2 * MANY)),
@@ -132,7 +135,8 @@ def test_a_list_costs_the_same_for_each_job_however_long_it_is(store: SqliteJobS
     for many in (1000, 4000):
         store.submit([make_job(number) for number in range(many)])
         reading.steps = 0
-        for jobs in (SqliteJobReads(reading).unfinished(), SqliteJobReads(reading).silent(START + micros(many))):
+        reads, later = SqliteJobReads(reading), START + micros(many)
+        for jobs in (reads.unfinished(), reads.silent(in_work_before=later, pending_before=later)):
             assert len(list(jobs)) == many
         steps.append(reading.steps / many)
 

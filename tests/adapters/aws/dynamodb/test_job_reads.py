@@ -14,7 +14,7 @@ from nommerctl.adapters.aws.job_store import DynamoJobStore
 from nommerctl.adapters.aws.names import jobs_table
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import PermissionDeniedError, SettingsError, TryAgainError, UnreachableError
 from tests.builders import job_id, make_job
 from tests.dynamodb import THROTTLED, Body, Fault, Wire, answer, body_of, clients_of, error
@@ -39,6 +39,10 @@ def asked_keys(body: Body) -> list[str]:
     return [key["id"]["S"] for key in table["Keys"]]
 
 
+def silent(store: DynamoJobStore, before: Instant) -> Iterator[EncodingJob]:
+    return store.silent(in_work_before=before, pending_before=before)
+
+
 # --- what it costs
 
 
@@ -61,15 +65,18 @@ def test_one_job_is_got_by_itself_and_nothing_for_nothing(store: DynamoJobStore,
 
 
 def test_silent_jobs_are_found_without_reading_the_others(store: DynamoJobStore, wire: Wire) -> None:
-    store.submit([make_job(number, changed=START + micros(number)) for number in range(150)])
+    pending = [make_job(number, changed=START + micros(number)) for number in range(0, 150, 2)]
+    in_work = [make_job(number, changed=START + micros(number), state=JobState.ENCODING) for number in range(1, 150, 2)]
+    store.submit([*pending, *in_work])
     wire.sent.clear()
     wire.bodies.clear()
 
-    silent = list(store.silent(START + micros(3)))
+    found = list(store.silent(in_work_before=START + micros(6), pending_before=START + micros(3)))
 
-    assert [job.id for job in silent] == [job_id(0), job_id(1), job_id(2)]
-    assert wire.sent == ["Query", "BatchGetItem"]
-    assert asked_keys(wire.bodies[1]) == [job_id(0), job_id(1), job_id(2)]
+    ids = [job_id(0), job_id(1), job_id(2), job_id(3), job_id(5)]
+    assert [job.id for job in found] == ids
+    assert wire.sent == ["Query", "Query", "BatchGetItem"]
+    assert asked_keys(wire.bodies[2]) == ids
 
 
 def test_of_a_list_that_is_not_read_to_its_end_only_some_batches_are_read(store: DynamoJobStore, wire: Wire) -> None:
@@ -110,11 +117,11 @@ def test_the_first_ids_of_all_are_looked_for_no_further_than_needed(store: Dynam
 
 def test_a_list_leaves_out_what_no_longer_belongs_there(store: DynamoJobStore, clients: Clients, farm: str) -> None:
     store.submit([make_job(1), make_job(2)])
-    write_item(clients, farm, make_job(2, state=JobState.FINISHED), phase={"S": "unfinished"}, state={"S": "PENDING"})
+    write_item(clients, farm, make_job(2, state=JobState.FINISHED), phase={"S": "pending"}, state={"S": "PENDING"})
     write_item(clients, farm, make_job(3), phase={"S": "finished"}, state={"S": "FINISHED"})
 
     assert [job.id for job in store.unfinished()] == [job_id(1)]
-    assert [job.id for job in store.silent(START + micros(60))] == [job_id(1)]
+    assert [job.id for job in silent(store, START + micros(60))] == [job_id(1)]
     assert [job.id for job in store.in_state(JobState.PENDING)] == [job_id(1)]
     assert list(store.in_state(JobState.FINISHED)) == []
     assert list(store.finished_since(0)) == []
@@ -127,13 +134,13 @@ def test_a_list_goes_by_what_a_job_is_now_and_not_when_it_last_changed_then(
 ) -> None:
     write_item(clients, farm, make_job(1, changed=START + micros(90)), changed={"N": str(START)})
 
-    assert list(store.silent(START + micros(60))) == []
+    assert list(silent(store, START + micros(60))) == []
 
 
 def test_a_list_leaves_out_what_was_removed(store: DynamoJobStore, wire: Wire) -> None:
     store.submit([make_job(1)])
     gone = {"id": {"S": job_id(2)}, "changed": {"N": str(START)}, "created": {"N": str(START)}}
-    wire.on("Query", *[wire.changed(lambda page: {**page, "Items": [gone, *page["Items"]]})] * 2)
+    wire.on("Query", *[wire.changed(lambda page: {**page, "Items": [gone, *page["Items"]]})] * 3)
 
     assert [job.id for job in store.unfinished()] == [job_id(1)]
     assert [job.id for job in store.in_state(JobState.PENDING)] == [job_id(1)]
@@ -205,7 +212,7 @@ def test_a_page_of_the_index_that_cannot_be_read_is_an_error(store: DynamoJobSto
     wire.on("Query", there_is_more, error("AccessDeniedException"))
 
     with pytest.raises(PermissionDeniedError, match="dynamodb:Query on index 'by-change' of table"):
-        list(store.silent(START + micros(60)))
+        list(silent(store, START + micros(60)))
 
 
 @pytest.mark.parametrize(
