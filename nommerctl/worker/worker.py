@@ -28,8 +28,12 @@ from nommerctl.worker.watching import watching
 POLL = 0.25
 """Seconds between two looks at the queue, and at whether the worker was told to end."""
 
-ELSEWHERE = 60.0
-"""Seconds that the message of a job is hidden for which is left to an on-demand node."""
+ELSEWHERE = 15.0
+"""Seconds that the message of a job is hidden for which is left to an on-demand node.
+
+Less than half of the usual worker.idle_exit, so that an on-demand node does not leave before the message shows. Within
+ON_DEMAND_WITHIN of domain/job.py it is received 40 times at most by that, which is under the 50 of a dead letter.
+"""
 
 
 FollowUp: TypeAlias = Callable[[], object]

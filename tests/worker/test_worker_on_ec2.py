@@ -8,6 +8,7 @@ import pytest
 from msgspec import structs
 
 from nommerctl.adapters.aws.imds import InstanceMetadata
+from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.fleet import Depth
 from nommerctl.domain.states import JobState
 from nommerctl.errors import UnreachableError
@@ -108,10 +109,27 @@ def test_a_job_that_was_interrupted_twice_is_left_to_on_demand_nodes(bench: Benc
     assert bench.worker(leave_to_on_demand=True).run() == 0
     assert (bench.job(1).state, bench.job(1).attempt) == (JobState.PENDING, 2)
     assert any("left to an on-demand node" in line for line in bench.log)
-    bench.clock.advance(59)
+    bench.clock.advance(14)
     assert bench.new_jobs.depth().visible == 0
     bench.clock.advance(2)
     assert bench.worker().run() == 1, "and one of those takes it"
+
+
+def test_its_message_shows_twice_before_an_on_demand_node_leaves_for_want_of_work(bench: Bench) -> None:
+    interrupted_job(bench, 2)
+    for _ in range(2):
+        bench.worker(leave_to_on_demand=True).run()
+        bench.clock.advance(WorkerSettings().idle_exit / 2)
+        assert bench.new_jobs.depth().visible == 1
+
+
+def test_nor_is_it_a_dead_letter_when_it_may_be_anybodys(bench: Bench) -> None:
+    interrupted_job(bench, 2)
+    while not bench.worker(leave_to_on_demand=True).run():
+        bench.clock.advance(1)
+        assert bench.new_jobs.dead_count() == 0
+    assert bench.job(1).state is JobState.FINISHED
+    assert sum("left to an on-demand node" in line for line in bench.log) == 40
 
 
 def test_but_not_for_ever(bench: Bench) -> None:
