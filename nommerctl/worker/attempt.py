@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from nommerctl.domain.job import EncodingJob, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import (
     AWAY,
     EncodingError,
@@ -138,9 +137,7 @@ class Attempt:
         hide = now - self._hidden > lease / 2
         try:
             if not hide or now - self._renewed >= lease / 3:
-                self._transition(
-                    partial(renewed, lease_id=self._lease_id, until=self._until(), progress=self._progress)
-                )
+                self._transition(self._renewal)
                 self._renewed = time.monotonic()
             if hide:
                 self._ports.new_jobs.extend([self._message], lease)
@@ -256,15 +253,14 @@ class Attempt:
         """Write the next state. No message tells of it: a pass looks at jobs in work anyway."""
         self.keep_on()
         self._progress = None
-        now, until = self._ports.clock(), self._until()
-        self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=until, now=now))
+        now = self._ports.clock
+        self._write(lambda job: advanced(job, lease_id=self._lease_id, to=to, until=self._until(), now=now()))
         self._renewed = time.monotonic()
 
     def _check_lease(self) -> None:
         """Renew the lease, out of turn; LeaseLostError if the job is no longer ours."""
-        until = self._until()
         try:
-            self._write(partial(renewed, lease_id=self._lease_id, until=until, progress=self._progress))
+            self._write(self._renewal)
         except UsageError as error:
             msg = f"job {self.job_id} was removed from the store"
             raise LeaseLostError(msg) from error
@@ -292,7 +288,11 @@ class Attempt:
         except AWAY as error:
             self._ports.log(f"{short_id(self.job_id)} message left to its visibility: {error}")
 
-    def _until(self) -> int:
+    def _renewal(self, job: EncodingJob) -> EncodingJob:
+        return renewed(job, lease_id=self._lease_id, until=self._until(), progress=self._progress)
+
+    def _until(self) -> Instant:
+        """The end of a lease from now on: to be asked when the move is made, which may be long after it is wanted."""
         return self._ports.clock() + micros(self._settings.lease)
 
     def _write(self, move: Move, then: Callable[[EncodingJob], None] = lambda _: None) -> EncodingJob:

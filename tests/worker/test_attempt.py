@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from msgspec import structs
 
 from nommerctl.adapters.local.files import FileOutput, FileStorage
-from nommerctl.domain.job import Media, Progress
+from nommerctl.domain.job import EncodingJob, Media, Progress
 from nommerctl.domain.moves import cancelled, claimed, retried
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import micros, seconds_between
 from nommerctl.errors import EncodingError
-from nommerctl.ports import Done, nobody, nothing
+from nommerctl.ports import Done, Move, nobody, nothing
+from nommerctl.worker import attempt as attempt_module
 from nommerctl.worker.attempt import Attempt
 from nommerctl.worker.notice import Notice
 from tests.builders import job_id, make_job, make_lease
 from tests.cli import eventually
-from tests.worker.bench import SETTINGS, Bench, CountingQueue, ForbiddenQueue
+from tests.worker.bench import SETTINGS, AwayStore, Bench, CountingQueue, ForbiddenQueue
 
 
 def test_a_job_goes_through_all_its_states_and_its_claim_and_its_end_are_announced(bench: Bench) -> None:
@@ -168,6 +170,36 @@ def test_a_store_that_is_away_for_a_moment_costs_nothing(bench: Bench, running: 
     bench.nommer.gate.set()
     eventually(lambda: bench.job(1).state is JobState.FINISHED, every=0.01)
     assert bench.store.away == 0
+
+
+def test_a_lease_is_reckoned_from_when_it_is_written_and_not_from_when_the_store_went_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a store that lets each write wait for a minute
+    monkeypatch.setattr(attempt_module, "RETRY_PAUSE", 0.01)
+    leases: list[float] = []
+
+    class SlowStore(AwayStore):
+        waited = False
+
+        def transition(self, job: str | EncodingJob, move: Move) -> EncodingJob:
+            if isinstance(job, EncodingJob):
+                self.waited = not self.waited
+                self.away = int(self.waited)
+            if self.away:
+                bench.clock.advance(60)
+            written = super().transition(job, move)
+            if written.lease is not None:
+                leases.append(seconds_between(bench.clock(), written.lease.until))
+            return written
+
+    bench.store = SlowStore()
+    bench.submit(1)
+    # when
+    bench.worker(settings=structs.replace(SETTINGS, heartbeat=30)).run()
+    # then all of them are whole: that of the claim, of each step, and of the check before the output is placed
+    assert bench.job(1).state is JobState.FINISHED
+    assert leases == [SETTINGS.lease] * 4
 
 
 def test_a_queue_of_changes_that_may_not_be_used_ends_no_encode(bench: Bench) -> None:
