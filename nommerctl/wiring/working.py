@@ -23,8 +23,8 @@ from nommerctl.ports import Ledger
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.machine import Machine, hourly_price, this_machine
-from nommerctl.worker.attempt import WorkerPorts
 from nommerctl.worker.nommers.ffmpeg.nommer import FfmpegNommer
+from nommerctl.worker.ports import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 
 

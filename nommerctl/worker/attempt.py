@@ -4,8 +4,7 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,56 +21,17 @@ from nommerctl.errors import (
     LeaseLostError,
     NommerctlError,
     TransferError,
+    UnreachableError,
     UsageError,
 )
-from nommerctl.ports import (
-    Clock,
-    Encoded,
-    JobStore,
-    Ledger,
-    Message,
-    Move,
-    Nommer,
-    Notices,
-    Queue,
-    Storage,
-    Together,
-    Work,
-)
+from nommerctl.ports import Encoded, Message, Move, Nommer, Work
 from nommerctl.worker.notice import Notice
+from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
 
 RETRY_PAUSE = 0.5
 """Seconds between two tries to reach a store that does not answer."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class WorkerPorts:
-    """What a worker needs of the world. `new_lease_id` makes random ids, `log` takes a line for the node's log.
-
-    `together` holds for what is written to store, ledger and both queues. `notices` is None where nobody takes the
-    machine back.
-    """
-
-    store: JobStore
-    ledger: Ledger
-    together: Together
-    new_jobs: Queue
-    changes: Queue
-    storage: Storage
-    nommers: Mapping[str, Nommer]
-    clock: Clock
-    new_lease_id: Callable[[], str]
-    log: Callable[[str], None]
-    notices: Notices | None = None
-
-    def announce(self, job_id: str) -> None:
-        """Say that a job changed. A message that cannot be sent ends no encode: the resync finds the change (I1)."""
-        try:
-            self.changes.send([job_id])
-        except AWAY as error:
-            self.log(f"{short_id(job_id)} change not announced: {error}")
 
 
 def _stamp(source: Path) -> tuple[int, int, int] | None:
@@ -144,7 +104,7 @@ class Attempt:
                 self._hidden = time.monotonic()
         except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"{short_id(self.job_id)} heartbeat not written: {error}")
         finally:
             self._one_write.release()
@@ -285,7 +245,7 @@ class Attempt:
     def _leave_message(self, how: Callable[[list[Message]], None]) -> None:
         try:
             how([self._message])
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"{short_id(self.job_id)} message left to its visibility: {error}")
 
     def _renewal(self, job: EncodingJob) -> EncodingJob:
@@ -311,11 +271,11 @@ class Attempt:
         return self._job
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """Call a store that may be busy or away, for as long as the lease lasts."""
+        """Call a store that may be busy, away or gone, for as long as the lease lasts; then UnreachableError."""
         while True:
             try:
                 return call()
-            except AWAY:
+            except OUT_OF_REACH as error:
                 if time.monotonic() - self._renewed >= self._settings.lease:  # whatever the clock did meanwhile
-                    raise
+                    raise UnreachableError(str(error)) from error
                 time.sleep(RETRY_PAUSE)

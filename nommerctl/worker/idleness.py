@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.times import Instant, seconds_between
-from nommerctl.errors import AWAY
-from nommerctl.worker.attempt import WorkerPorts
+from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
 
 REASONABLE_BEATS = 3
 """A node whose last beat is older than so many heartbeats does not count as company."""
@@ -58,7 +57,7 @@ class Idleness:
         reasonable = REASONABLE_BEATS * self._settings.heartbeat
         try:
             beats = self._ports.ledger.overview().heartbeats
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"the other nodes are not known: {error}")
             return 0
         return sum(seconds_between(beat.at, now) <= reasonable for node, beat in beats.items() if node != self._node)
@@ -68,7 +67,7 @@ class Idleness:
             return False
         try:
             seen = self._controller_seen()
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"when the controller was last seen is not known: {error}")
             seen = self._seen
         if seen != self._seen:
@@ -82,6 +81,6 @@ class Idleness:
         """Whether there are messages, also in other hands; of a queue that does not answer none can be got."""
         try:
             return self._ports.new_jobs.depth().total > 0
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"the queue is not known: {error}")
             return False

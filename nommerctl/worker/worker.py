@@ -17,12 +17,13 @@ from nommerctl.domain.moves import claimable, taken
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, micros, seconds_between
-from nommerctl.errors import AWAY, IllegalMoveError, UsageError
+from nommerctl.errors import IllegalMoveError, UsageError
 from nommerctl.ports import Message
-from nommerctl.worker.attempt import Attempt, WorkerPorts
+from nommerctl.worker.attempt import Attempt
 from nommerctl.worker.fitness import Fitness
 from nommerctl.worker.idleness import Idleness
 from nommerctl.worker.notice import Notice
+from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
 from nommerctl.worker.watching import watching
 
 POLL = 0.25
@@ -150,7 +151,7 @@ class Worker:
             with self._ports.together():
                 messages = self._ports.new_jobs.receive(free, self._settings.lease)
                 follow = [self._take(message) for message in messages]
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"no messages received: {error}")
             return False
         for what_follows in follow:
@@ -161,7 +162,7 @@ class Worker:
         """Settle what becomes of a message; return what is to be done once that is lasting."""
         try:
             return self._claim(message)
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             return partial(self._ports.log, f"message left to its visibility: {error}")
 
     def _claim(self, message: Message) -> FollowUp:
@@ -274,7 +275,7 @@ class Worker:
         )
         try:
             self._ports.ledger.beat(heartbeat)
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"heartbeat not written: {error}")
 
     def _leave(self) -> None:
@@ -286,6 +287,6 @@ class Worker:
         self._active.clear()
         try:
             self._ports.ledger.forget(self._identity.node)
-        except AWAY as error:
+        except OUT_OF_REACH as error:
             self._ports.log(f"leave not taken: {error}")
         self._ports.log(f"worker {self._identity.node} ends: {self._notice.reason or 'no work'}")

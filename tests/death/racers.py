@@ -12,7 +12,7 @@ from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Media
 from nommerctl.ports import Done, Encoded, Message, Move, Output, Watch, Work, nobody, nothing
-from nommerctl.worker.attempt import WorkerPorts
+from nommerctl.worker.ports import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.death.turns import WAITS, Player
 from tests.fakes.clock import FakeClock

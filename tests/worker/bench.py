@@ -12,9 +12,9 @@ from nommerctl.domain.job import EncodingJob, Media, Progress
 from nommerctl.domain.moves import submitted
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
-from nommerctl.errors import PermissionDeniedError, UnreachableError
+from nommerctl.errors import NommerctlError, PermissionDeniedError, UnreachableError
 from nommerctl.ports import Encoded, Message, Move, Notices, Watch, Work
-from nommerctl.worker.attempt import WorkerPorts
+from nommerctl.worker.ports import WorkerPorts
 from nommerctl.worker.worker import Identity, Worker
 from tests.builders import job_id, make_job
 from tests.fakes.clock import FakeClock
@@ -73,16 +73,17 @@ class CountingQueue(FakeQueue):
 
 
 class AwayStore(FakeJobStore):
-    """A store that does not answer the next `away` transitions, and breaks at what writes the state `breaks_at`."""
+    """A store that refuses the next `away` transitions as it `says`, and breaks at what writes `breaks_at`."""
 
     away = 0
+    says: type[NommerctlError] = UnreachableError
     breaks_at: JobState | None = None
 
     def transition(self, job: str | EncodingJob, move: Move) -> EncodingJob:
         if self.away:
             self.away -= 1
             msg = "the store is away"
-            raise UnreachableError(msg)
+            raise self.says(msg)
         moved = super().transition(job, move)
         if moved.state is self.breaks_at:
             msg = "\x1b[2J is no state"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from msgspec import structs
@@ -12,9 +13,11 @@ from nommerctl.domain.fleet import Depth, Heartbeat
 from nommerctl.domain.job import lease_live
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
+from nommerctl.errors import SettingsError
 from nommerctl.ports import Message
 from tests.builders import job_id, make_job, make_lease
 from tests.cli import eventually
+from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.worker.bench import SETTINGS, Bench
 
@@ -193,3 +196,53 @@ def test_a_node_without_room_for_its_own_files_takes_no_job_until_there_is_room_
     room.mkdir()
     eventually(lambda: bench.job(1).state is JobState.FINISHED)
     assert list(room.iterdir()) == []
+
+
+def is_gone(*_: object, **__: object) -> NoReturn:
+    """What an adapter says of a queue or a table that was deleted."""
+    msg = "it is not there in this account and region"
+    raise SettingsError(msg)
+
+
+class GoneQueue(FakeQueue):
+    send = receive = extend = delete = depth = is_gone
+
+
+class GoneLedger(FakeLedger):
+    beat = forget = overview = is_gone
+
+
+def test_a_worker_whose_queues_and_ledger_are_gone_ends_what_it_has_in_hand_and_then_itself(
+    bench: Bench, running: Callable[..., threading.Thread]
+) -> None:
+    # given a job in work, whose message is to be hidden again and again
+    bench.nommer.gate = threading.Event()
+    bench.submit(1)
+    thread = running(bench.worker(once=False, settings=structs.replace(SETTINGS, lease=0.2)))
+    eventually(lambda: bench.job(1).state is JobState.ENCODING, every=0.01)
+    # when all but the store is deleted
+    for part, gone in ((bench.new_jobs, GoneQueue), (bench.changes, GoneQueue), (bench.ledger, GoneLedger)):
+        part.__class__ = gone
+    eventually(lambda: sum("heartbeat not written: it is not there" in line for line in bench.log) > 10, every=0.01)
+    bench.nommer.gate.set()
+    # then
+    eventually(lambda: not thread.is_alive(), every=0.01)
+    assert bench.job(1).state is JobState.FINISHED
+    assert bench.log[-1] == "worker node-1 ends: no work"
+
+
+def test_nor_does_a_store_that_is_gone_for_a_moment_end_an_encode(bench: Bench) -> None:
+    bench.submit(1)
+    bench.store.says = SettingsError
+    bench.nommer.at_the_end = lambda: setattr(bench.store, "away", 2)
+    bench.worker(settings=structs.replace(SETTINGS, heartbeat=30)).run()
+    assert (bench.job(1).state, bench.store.away) == (JobState.FINISHED, 0)
+
+
+def test_a_job_whose_store_stays_away_is_left_to_its_lease_whatever_the_store_says(bench: Bench) -> None:
+    bench.submit(1)
+    bench.nommer.at_the_end = lambda: setattr(bench.store, "away", 10**6)
+    bench.store.says = SettingsError
+    bench.worker(settings=structs.replace(SETTINGS, lease=0.2)).run()
+    assert bench.job(1).state is JobState.ENCODING
+    assert any("left to its lease: the store is away" in line for line in bench.log)
