@@ -113,32 +113,29 @@ Event: TypeAlias = (
 )
 
 GIVE = ("CreateFleet", "RunInstances")
-STEPS = ((), GIVE, ("settle",), ("journal", "repeat"), ("DescribeInstances",), ("decide", "mark", "TerminateInstances"))
+STEPS = (GIVE, ("settle",), ("journal", "repeat"), ("DescribeInstances",), ("decide", "mark", "TerminateInstances"))
 
 _controllers = st.integers(0, 2)
-_goes_on = st.builds(GoesOn, _controllers, st.sampled_from(STEPS))
-_moves = st.builds(Moves, _controllers, st.sampled_from(Turn))
-_time = st.builds(
-    TimePasses,
-    st.sampled_from([60.0, 1.0, 30.0, 200.0, 500.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 6 * 3600.0 - 60]),
-    st.booleans(),
-)
+_seconds = st.sampled_from([60.0, 1.0, 30.0, 200.0, 500.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 6 * 3600.0 - 60])
 
 EVENTS = st.one_of(
-    _goes_on,
-    _goes_on,
-    _goes_on,
-    _moves,
-    _moves,
-    _time,
-    _time,
+    st.builds(GoesOn, _controllers),
+    st.builds(GoesOn, _controllers),
+    st.builds(GoesOn, _controllers, st.sampled_from(STEPS)),
+    st.builds(GoesOn, _controllers, st.just(GIVE)),
+    st.builds(Moves, _controllers, st.sampled_from(Turn)),
+    st.builds(Moves, _controllers, st.sampled_from([turn for turn in Turn if turn is not Turn.WELL])),
+    st.builds(TimePasses, _seconds, st.booleans()),
+    st.builds(TimePasses, _seconds, st.booleans()),
     st.builds(NodeEnds, st.integers(0, 3)),
     st.builds(ReplicaLags, st.integers(0, 3), st.integers(1, 3)),
-    st.builds(RoomChanges, st.none() | st.sampled_from(POOLS), st.sampled_from([0, 1, 2, EVER])),
+    st.builds(RoomChanges, st.none(), st.sampled_from([0, EVER])),
+    st.builds(RoomChanges, st.sampled_from(POOLS), st.sampled_from([0, 1, 2])),
     st.builds(LagChanges, st.sampled_from([LAG, 0.0, 60.0, 300.0]), st.integers(0, 3)),
     st.builds(JobsChange, st.integers(1, 8)),
     st.builds(SettingsChange, _controllers, st.integers(0, 4), st.integers(0, 2)),
 )
+"""Two strategies for the same make it twice as likely: hypothesis takes one that is named twice for one."""
 
 CLOCKS_OFF = ((0.0, 0.0), (600.0, 0.0), (-600.0, 0.0), (0.0, 0.0, 0.0), (590.0, 0.0, 0.0), (-590.0, 0.0, 0.0))
 """One of the clocks may be ten minutes off."""
@@ -157,6 +154,6 @@ SCENARIOS = st.builds(
     Scenario,
     st.sampled_from([TEMPLATED, UNTEMPLATED]),
     st.sampled_from(CLOCKS_OFF),
-    st.sampled_from([LAG, 0.0]),
+    st.sampled_from([LAG, 300.0, 0.0]),
     st.lists(EVENTS, min_size=12, max_size=40),
 )

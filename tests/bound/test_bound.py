@@ -56,12 +56,15 @@ def play(farm: BoundFarm, scenario: Scenario) -> None:
 
 
 def come_to_rest(farm: BoundFarm) -> None:
-    """Let all faults stop, and passes go on: four nodes are wanted, and allowed."""
+    """Let all faults stop, and passes go on: four nodes are wanted, and allowed.
+
+    An order may need the second pass to be settled, and be in doubt until the third, by the slowest of clocks.
+    """
     farm.all_die()
     farm.ec2.room |= dict.fromkeys(POOLS, EVER)
     farm.want(4)
-    for number in range(6):
-        farm.time_passes(660)
+    for number, seconds in enumerate((700, 1900, 3100, 700, 700)):
+        farm.time_passes(seconds)
         farm.beat()
         controller = farm.controllers[number % len(farm.controllers)]
         controller.settings = structs.replace(controller.settings, max_nodes=4, min_nodes=0)
