@@ -19,6 +19,8 @@ from tests.clips import Clips
 from tests.cloud import Cloud
 from tests.cloud import cloud as serving_cloud
 
+pytest.register_assert_rewrite("tests.end_to_end.aws_yard")
+
 settings.register_profile("nommerctl", deadline=None)  # a loaded machine is no failure
 settings.load_profile("nommerctl")
 

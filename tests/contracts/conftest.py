@@ -24,7 +24,7 @@ from tests.fakes.queue import FakeQueue
 
 ADAPTERS = ["fake", "sqlite"]
 
-DYNAMODB = ["dynamodb-moto", "dynamodb-ministack"]
+DYNAMODB = [pytest.param("dynamodb-moto", marks=pytest.mark.slow), "dynamodb-ministack"]
 
 MAX_RECEIVES = 3
 """Of the queues under test."""

@@ -7,6 +7,8 @@ from tests.aws_farm import AwsFarm
 from tests.cloud import Call, Reach
 from tests.end_to_end.aws_troubles import KINDS, Kind, assert_complained
 
+pytestmark = pytest.mark.slow
+
 MOST_CALLS = 20
 """No command here makes more."""
 

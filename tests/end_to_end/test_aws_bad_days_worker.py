@@ -15,6 +15,8 @@ from tests.clips import Clips
 from tests.cloud import Cut, Reach
 from tests.end_to_end.aws_troubles import KINDS, Kind
 
+pytestmark = pytest.mark.slow
+
 MOST_CALLS = 50
 """A worker makes no more for one job that is done at once."""
 

@@ -16,6 +16,8 @@ from tests.cli import InProcessCli
 from tests.cloud import Cut
 from tests.web import Web, reply, serving
 
+pytestmark = pytest.mark.slow
+
 _right_clock = process.clock
 
 

@@ -24,6 +24,8 @@ from tests.end_to_end.aws_yard import (
 from tests.fakes import ec2_wire
 from tests.web import Web, reply, serving
 
+pytestmark = pytest.mark.slow
+
 NO_CAPACITY = Answer(
     200,
     {"Content-Type": "text/xml"},

@@ -55,7 +55,7 @@ def told_nothing(number: int, url: str) -> EncodingJob:
     return make_job(number, state=JobState.FINISHED, changed=clock(), history=history, notify_url=url)
 
 
-@pytest.mark.parametrize("listened_to", [0, 60])
+@pytest.mark.parametrize("listened_to", [pytest.param(0, marks=pytest.mark.slow), 60])
 def test_refresh_of_2000_changes_of_1000_jobs(farm: AwsFarm, inside: Farm, listened_to: int) -> None:
     with serving({"/told": listen}) as web:
         # given
@@ -83,7 +83,7 @@ def test_an_idle_refresh_asks_sqs_alone(farm: AwsFarm) -> None:
     assert asked(farm, "refresh") == {"sqs:GetQueueAttributes": 1, "sqs:ReceiveMessage": 1}
 
 
-@pytest.mark.parametrize("open_jobs", [100, 100_000])
+@pytest.mark.parametrize("open_jobs", [100, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_scale_at_any_number_of_open_jobs(farm: AwsFarm, inside: Farm, open_jobs: int) -> None:
     # given: messages for a hundred of them, so that cache and queue differ: then the other queue is asked as well
     cached(inside, [make_job(number, created=clock()) for number in range(open_jobs)])
@@ -105,7 +105,7 @@ def test_scale_of_a_farm_without_work(farm: AwsFarm) -> None:
     assert asked(farm, "scale") == {"dynamodb:Query": 1, "sqs:GetQueueAttributes": 1, "ec2:DescribeInstances": 1}
 
 
-@pytest.mark.parametrize("count", [0, 1, 25])
+@pytest.mark.parametrize("count", [0, pytest.param(1, marks=pytest.mark.slow), 25])
 def test_abandon_of_stale_jobs(farm: AwsFarm, inside: Farm, count: int) -> None:
     # given
     long_ago = clock() - micros(15 * DAY)

@@ -16,6 +16,8 @@ from tests.fakes.clock import START, FakeClock
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
 
+pytestmark = pytest.mark.slow
+
 
 IMAGE = "ami-03cf127a"
 """One that moto knows."""

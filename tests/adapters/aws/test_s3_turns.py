@@ -16,6 +16,8 @@ from tests.adapters.aws.buckets import Bucket, at_first, clients_of, encode, mad
 from tests.adapters.local.folders import names
 from tests.aws_servers import CREDENTIALS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def clients(moto_url: str) -> Iterator[Clients]:

@@ -14,6 +14,8 @@ from tests.adapters.aws.sqs_farm import SqsFarm, sqs_farm
 if TYPE_CHECKING:
     from nommerctl.ports import Message
 
+pytestmark = pytest.mark.slow
+
 SENT = [f"{number:04}" for number in range(2000)]
 
 

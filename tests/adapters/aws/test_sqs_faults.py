@@ -31,6 +31,8 @@ from tests.adapters.aws.sqs_farm import (
     timed_out,
 )
 
+pytestmark = pytest.mark.slow
+
 THROTTLED = refusal("RequestThrottled", "Request is throttled.")
 BROKEN = refusal("InternalFailure", status=500)
 OLD = [Message(body="a", receipt="old")]

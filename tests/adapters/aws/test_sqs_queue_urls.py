@@ -15,6 +15,8 @@ from nommerctl.adapters.aws.sqs import SqsQueue
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from tests.adapters.aws.sqs_farm import MISSING, SqsFarm, refusal, sqs_farm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def farm(ministack_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsFarm]:

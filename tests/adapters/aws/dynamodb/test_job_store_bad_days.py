@@ -17,6 +17,8 @@ from tests.builders import job_id, make_job
 from tests.dynamodb import THROTTLED, Fault, Wire, cancelled, error, farm_in, reset
 from tests.fakes.clock import START
 
+pytestmark = pytest.mark.slow
+
 Jobs: TypeAlias = dict[JobId, EncodingJob]
 
 

@@ -12,6 +12,8 @@ from tests.adapters.aws.dynamodb.ledger_writes import LAUNCH, WRITES, each_write
 from tests.dynamodb import THROTTLED, Fault, Wire, cancelled, error, farm_in, reset
 from tests.fakes.clock import FakeClock
 
+pytestmark = pytest.mark.slow
+
 
 @each_write
 @pytest.mark.parametrize("heeded", [True, False], ids=["answer lost", "broken off"])
