@@ -16,6 +16,7 @@ from botocore.exceptions import (
     ProfileNotFound,
     SSOError,
 )
+from botocore.parsers import ResponseParserError
 
 from nommerctl.domain.text import shown
 from nommerctl.errors import NommerctlError, PermissionDeniedError, SettingsError, TryAgainError, UnreachableError
@@ -72,6 +73,9 @@ _MISSING = frozenset(
 )
 _SERVER_ERROR = 500
 
+_NONSENSE = (ResponseParserError, UnicodeDecodeError, KeyError)
+"""What an answer raises that is none of AWS's: botocore where it reads it, and we where we take from it."""
+
 
 def code_of(error: ClientError) -> str:
     """Return AWS's word for what is wrong."""
@@ -90,7 +94,7 @@ def status_of(error: ClientError) -> int:
 
 @contextmanager
 def calling(action: str, what: str) -> Iterator[None]:
-    """Translate what a call raises in here.
+    """Translate what a call raises in here, and a KeyError from its answer, as a lack of what must be in it.
 
     `action` is its name in IAM, such as `sqs:SendMessage`; `what` is what it is about, as a sentence names it, such as
     `queue 'x'`.
@@ -105,6 +109,13 @@ def calling(action: str, what: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise translated(error, action, what) from error
+    except _NONSENSE as error:
+        why = f"it lacks {shown(str(error))}" if isinstance(error, KeyError) else "it cannot be read"
+        msg = (
+            f"what came in answer to {action} on {what} is not what AWS answers ({why}): see what stands in between, a"
+            " proxy or the endpoint that AWS_ENDPOINT_URL names"
+        )
+        raise UnreachableError(msg) from error
 
 
 def translated(error: ClientError | BotoCoreError, action: str, what: str) -> NommerctlError:

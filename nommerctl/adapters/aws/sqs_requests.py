@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 from msgspec import Struct
@@ -74,12 +74,12 @@ class SqsRequests:
     def depth(self) -> Depth:
         """Return how many messages there are, by one request; SQS calls its counts approximate."""
 
-        def ask(url: str) -> Mapping["QueueAttributeNameType", str]:
+        def ask(url: str) -> list[str]:
             names = [_VISIBLE, _IN_FLIGHT, _DELAYED]
-            return self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names).get("Attributes", {})
+            answer = self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+            return [answer["Attributes"][name] for name in names]
 
-        found = self._asked("sqs:GetQueueAttributes", ask)
-        visible, in_flight, delayed = (_number(found.get(name)) for name in (_VISIBLE, _IN_FLIGHT, _DELAYED))
+        visible, in_flight, delayed = map(_number, self._asked("sqs:GetQueueAttributes", ask))
         return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
 
     def receive(self, limit: int, seconds: int) -> list[Received]:
@@ -100,9 +100,10 @@ class SqsRequests:
         """Send one of `batches`; return what was not sent, by its place in the batch, and why."""
 
         def ask(url: str, bodies: Mapping[str, str]) -> Sequence["FailedEntry"]:
-            return self._clients.sqs.send_message_batch(
+            answer = self._clients.sqs.send_message_batch(
                 QueueUrl=url, Entries=[{"Id": key, "MessageBody": body} for key, body in bodies.items()]
-            ).get("Failed", [])
+            )
+            return _failed(answer)
 
         return self._settled("sqs:SendMessage", batch, ask)
 
@@ -113,13 +114,14 @@ class SqsRequests:
         """
 
         def ask(url: str, waiting: Mapping[str, str]) -> Sequence["FailedEntry"]:
-            return self._clients.sqs.change_message_visibility_batch(
+            answer = self._clients.sqs.change_message_visibility_batch(
                 QueueUrl=url,
                 Entries=[
                     {"Id": key, "ReceiptHandle": handle, "VisibilityTimeout": seconds}
                     for key, handle in waiting.items()
                 ],
-            ).get("Failed", [])
+            )
+            return _failed(answer)
 
         def hide_batch(batch: Sequence[str]) -> dict[int, NommerctlError]:
             return self._settled("sqs:ChangeMessageVisibility", batch, ask, lambda it: gone(it) or at_ceiling(it))
@@ -130,9 +132,10 @@ class SqsRequests:
         """Delete received messages; one that is no longer ours stays as it is."""
 
         def ask(url: str, waiting: Mapping[str, str]) -> Sequence["FailedEntry"]:
-            return self._clients.sqs.delete_message_batch(
+            answer = self._clients.sqs.delete_message_batch(
                 QueueUrl=url, Entries=[{"Id": key, "ReceiptHandle": handle} for key, handle in waiting.items()]
-            ).get("Failed", [])
+            )
+            return _failed(answer)
 
         self._in_batches(lambda batch: self._settled("sqs:DeleteMessage", batch, ask, gone), handles)
 
@@ -179,6 +182,14 @@ class SqsRequests:
                 if code_of(error) not in _STALE or (other := self._urls.instead_of(url, self._name)) is None:
                     raise
             return ask(other)
+
+
+def _failed(answer: Mapping[str, Any]) -> Sequence["FailedEntry"]:
+    """Return the entries of a batch that failed; KeyError if the answer tells of none, neither done nor failed."""
+    if "Failed" not in answer and "Successful" in answer:
+        return []
+    failed: Sequence[FailedEntry] = answer["Failed"]
+    return failed
 
 
 def _as_received(message: "MessageTypeDef") -> Received:

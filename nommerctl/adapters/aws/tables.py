@@ -128,9 +128,9 @@ class Table:
                 answer = self._clients.dynamodb.batch_get_item(
                     RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}}
                 )
-            read = answer["Responses"].get(self.name, [])
+                read = answer["Responses"].get(self.name, [])
+                left = answer["UnprocessedKeys"].get(self.name)
             found += read
-            left = answer["UnprocessedKeys"].get(self.name)
             if not left:
                 return found
             keys = left["Keys"]
@@ -165,7 +165,8 @@ class Table:
         while True:
             with calling("dynamodb:Query", what):
                 page = self._clients.dynamodb.query(**parameters)
-            yield from page["Items"]
+                items = page["Items"]
+            yield from items
             if "LastEvaluatedKey" not in page:
                 return
             parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -22,6 +22,7 @@ from nommerctl.ports import Message
 from tests.adapters.aws.sqs_farm import (
     Fault,
     SqsFarm,
+    answered,
     done_but_for,
     entries_failed,
     refusal,
@@ -108,6 +109,15 @@ def test_any_call_that_is_refused_names_its_action(farm: SqsFarm, fault: Fault, 
         assert str(caught.value) == f"AWS refuses sqs:{action} on queue '{farm.name}': {reason}"
 
     assert farm.wire.requests == dict.fromkeys(CALLS, 1)
+
+
+@pytest.mark.parametrize("operation", sorted(CALLS.keys() - {"ReceiveMessage"}))
+def test_an_answer_without_what_must_be_in_it_is_none(farm: SqsFarm, operation: str) -> None:
+    action, call = CALLS[operation]
+    farm.wire.meets(operation, answered(200, {}))
+
+    with pytest.raises(UnreachableError, match=f"^what came in answer to sqs:{action} on queue '{farm.name}' is not"):
+        call(farm.queue)
 
 
 def test_any_call_about_a_queue_that_is_not_there_names_it(farm: SqsFarm) -> None:

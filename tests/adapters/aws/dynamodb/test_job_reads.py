@@ -1,7 +1,7 @@
 """What reading jobs from DynamoDB costs, and what it does when the index is behind or AWS has a bad day."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import sleep
 
 import pytest
@@ -231,6 +231,25 @@ def test_a_refusal_names_call_and_table(
 
     with pytest.raises(kind, match=words):
         store.get([job_id(1)])
+
+
+@pytest.mark.parametrize(
+    ("operation", "lack", "read"),
+    [
+        ("BatchGetItem", "Responses", lambda store: store.get([job_id(1), job_id(2)])),
+        ("BatchGetItem", "UnprocessedKeys", lambda store: store.get([job_id(1), job_id(2)])),
+        ("Query", "Items", lambda store: list(store.unfinished())),
+    ],
+)
+def test_an_answer_without_what_must_be_in_it_is_not_taken_for_no_jobs(
+    store: DynamoJobStore, wire: Wire, operation: str, lack: str, read: Callable[[DynamoJobStore], object]
+) -> None:
+    wire.on(operation, wire.changed(lambda body: {name: body[name] for name in body if name != lack}))
+
+    with pytest.raises(
+        UnreachableError, match=rf"dynamodb:{operation} on .* is not what AWS answers \(it lacks '{lack}'"
+    ):
+        read(store)
 
 
 def test_a_farm_without_tables_is_a_matter_of_settings(clients: Clients) -> None:
