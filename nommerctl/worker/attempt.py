@@ -4,7 +4,8 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,28 +87,44 @@ class Attempt:
     # --- what the worker's main loop calls ---
 
     def beat(self) -> None:
-        """Renew the lease, with the progress, or hide the message for longer; notice that the job is no longer ours.
+        """Renew the lease, with the progress; notice that the job is no longer ours.
 
-        One of the two a beat, as long as both have time: the message when half of its time is over, while the lease has
-        more than two thirds. A write of the attempt itself does as well as a beat.
+        Not in a beat by which the message is to be hidden for longer, as long as both have time: so each beat is one
+        request. A write of the attempt itself does as well as a beat.
         """
         if self.over.is_set() or not self._one_write.acquire(blocking=False):
             return
-        lease, now = self._settings.lease, time.monotonic()
-        hide = now - self._hidden > lease / 2
         try:
-            if not hide or now - self._renewed >= lease / 3:
+            if not self._is_to_be_hidden() or time.monotonic() - self._renewed >= self._settings.lease / 4:
                 self._transition(self._renewal)
                 self._renewed = time.monotonic()
-            if hide:
-                self._ports.new_jobs.extend([self._message], lease)
-                self._hidden = time.monotonic()
         except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
         except OUT_OF_REACH as error:
             self._ports.log(f"{short_id(self.job_id)} heartbeat not written: {error}")
         finally:
             self._one_write.release()
+
+    @contextmanager
+    def hiding(self) -> Iterator[list[Message]]:
+        """Give the message if it is to be hidden for longer, which then was done, unless something is raised in here.
+
+        Nothing else is done with it meanwhile. It is due when half of its time is over.
+        """
+        if self.over.is_set() or self._lost.is_set() or not self._one_write.acquire(blocking=False):
+            yield []
+            return
+        try:
+            if not self._is_to_be_hidden():
+                yield []
+                return
+            yield [self._message]
+            self._hidden = time.monotonic()
+        finally:
+            self._one_write.release()
+
+    def _is_to_be_hidden(self) -> bool:
+        return time.monotonic() - self._hidden > self._settings.lease / 2
 
     # --- what the nommer and the storage call ---
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -259,6 +260,7 @@ class Worker:
             attempt.beat()
             if self._notice.reason is not None:
                 return
+        self._hide()
         heartbeat = Heartbeat(
             node=self._identity.node,
             started=self._identity.started,
@@ -277,6 +279,16 @@ class Worker:
             self._ports.ledger.beat(heartbeat)
         except OUT_OF_REACH as error:
             self._ports.log(f"heartbeat not written: {error}")
+
+    def _hide(self) -> None:
+        """Hide the messages for longer for which it is time: all at once, and after all leases, which matter more."""
+        try:
+            with ExitStack() as held:
+                due = [held.enter_context(attempt.hiding()) for attempt, _ in self._active.values()]
+                if messages := [message for each in due for message in each]:
+                    self._ports.new_jobs.extend(messages, self._settings.lease)
+        except OUT_OF_REACH as error:
+            self._ports.log(f"messages not hidden for longer: {error}")
 
     def _leave(self) -> None:
         """Wait until what is in hand has been handed back, as far as there is time, and take leave of the ledger."""

@@ -68,7 +68,7 @@ class CountingQueue(FakeQueue):
     extended = 0
 
     def extend(self, messages: Sequence[Message], visibility: float) -> None:
-        self.extended += 1
+        self.extended += len(messages)
         super().extend(messages, visibility)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from nommerctl.domain.moves import cancelled, claimed, retried
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros, seconds_between
 from nommerctl.errors import EncodingError
-from nommerctl.ports import Done, Move, nobody, nothing
+from nommerctl.ports import Done, Message, Move, nobody, nothing
 from nommerctl.worker import attempt as attempt_module
 from nommerctl.worker.attempt import Attempt
 from nommerctl.worker.notice import Notice
 from tests.builders import job_id, make_job, make_lease
 from tests.cli import eventually
+from tests.fakes.queue import FakeQueue
 from tests.worker.bench import SETTINGS, AwayStore, Bench, CountingQueue, ForbiddenQueue
 
 
@@ -80,6 +81,8 @@ def test_a_beat_is_one_write_of_the_lease_or_of_the_visibility_as_long_as_both_h
         time.sleep(max(began + seconds - time.monotonic(), 0))
         version, hidden = bench.job(1).version, queue.extended
         attempt.beat()
+        with attempt.hiding() as due:
+            queue.extend(due, 2)
         return bench.job(1).version - version, queue.extended - hidden
 
     # then
@@ -87,7 +90,35 @@ def test_a_beat_is_one_write_of_the_lease_or_of_the_visibility_as_long_as_both_h
     assert beat_at(0.9) == (1, 0)
     assert beat_at(1.1) == (0, 1), "half of the message's time is over, and the lease was just renewed"
     assert beat_at(1.8) == (1, 0)
-    assert beat_at(2.9) == (1, 1), "both are late"
+    assert beat_at(2.4) == (1, 1), "beats a third of the lease apart, or a little less, renew it each time"
+
+
+def test_all_leases_are_renewed_before_the_messages_are_hidden_for_longer_by_one_request(
+    bench: Bench, running: Callable[..., object]
+) -> None:
+    # given two jobs in work, by a worker whose beat is a third of the lease
+    done: list[str] = []
+
+    class Noting(AwayStore):
+        def transition(self, job: str | EncodingJob, move: Move) -> EncodingJob:
+            written = super().transition(job, move)
+            if isinstance(job, EncodingJob) and written.state is job.state is JobState.ENCODING:
+                done.append("renewed")
+            return written
+
+    class Hiding(FakeQueue):
+        def extend(self, messages: Sequence[Message], visibility: float) -> None:
+            done.append(f"{len(messages)} hidden")
+            super().extend(messages, visibility)
+
+    bench.store, bench.new_jobs = Noting(), Hiding(bench.clock)
+    bench.nommer.gate = threading.Event()
+    bench.submit(1, 2)
+    # when
+    running(bench.worker(slots=2, settings=structs.replace(SETTINGS, lease=0.9, heartbeat=0.3)))
+    # then
+    eventually(lambda: len(done) >= 5, every=0.01)
+    assert done[:5] == [*["renewed"] * 4, "2 hidden"]
 
 
 def test_a_node_that_cannot_work_hands_the_job_back_and_says_why(bench: Bench) -> None:
