@@ -216,7 +216,7 @@ class AwsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = Market.SPOT_FIRST
     ami: Annotated[
         str,
-        Meta(description="Image of nodes. Instances that run from it count as nodes, with the farm's tag or without."),
+        Meta(description="Image of nodes. What runs from it counts as a node, unless it carries another farm's tag."),
     ] = ""
     key_name: Annotated[str, Meta(description="Key pair for SSH. Empty: none.")] = ""
     security_groups: Annotated[

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import Policy, ScaleSettings
-from nommerctl.domain.fleet import Depth, Launch, Node
+from nommerctl.domain.fleet import REFUSED_FOR, Depth, Launch, Node
 from nommerctl.domain.job import ON_DEMAND_WITHIN
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.overview import Overview
@@ -165,7 +165,8 @@ def _on_demand(view: FarmView, sound: Sequence[Node], settings: ScaleSettings, n
     None while there is no capacity of that kind: such a job is anybody's in a while (ON_DEMAND_WITHIN), and counts here
     for no longer. A node that was launched since counts whole, whatever it does: one for each job will have to do.
     """
-    if any(pool.market == "on-demand" for pool in view.ledger.refused(now)):
+    refused = view.ledger.refused(now)
+    if any(pool.market == "on-demand" and seconds < REFUSED_FOR for pool, seconds in refused.items()):
         return 0
     stay = (node for node in sound if node.on_demand)
     free = sum(

@@ -71,7 +71,7 @@ def come_to_rest(farm: BoundFarm) -> None:
         farm.whole_pass(controller)
 
 
-@pytest.mark.parametrize("examples", [150, pytest.param(10_000, marks=slow)])
+@pytest.mark.parametrize("examples", [80, pytest.param(10_000, marks=slow)])
 def test_i2_in_every_generated_fleet_nothing_is_launched_beyond_the_bound(client: "EC2Client", examples: int) -> None:
     @settings(generated, max_examples=examples)
     @given(SCENARIOS)

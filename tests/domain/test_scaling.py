@@ -235,3 +235,5 @@ def test_where_there_is_no_capacity_that_stays_they_get_what_there_is() -> None:
     refusal = Refusal(Pool("c7i.large", "", "on-demand"), at=START - micros(60))
     plan = decide(view(4, on_demand=1, ledger=Overview(refusals=(refusal,))), FEW, START)
     assert (plan.launch, plan.on_demand) == (2, False)
+    long_ago = structs.replace(refusal, at=START - micros(200))
+    assert decide(view(4, on_demand=1, ledger=Overview(refusals=(long_ago,))), FEW, START).on_demand

@@ -11,6 +11,8 @@ from tests.cloud import Call, Cut, Half, Reach
 from tests.end_to_end.aws_deeds import DEEDS, Deed, cancel, end, launch, prune, refresh, requeue, retry, revive, submit
 from tests.end_to_end.aws_troubles import KINDS, Kind, assert_complained
 
+pytestmark = pytest.mark.slow
+
 Make: TypeAlias = Callable[[AwsFarm], Deed]
 
 QUICK: dict[tuple[Make, str | Cut], int] = {

@@ -120,7 +120,7 @@ def test_abandon_of_stale_jobs(farm: AwsFarm, inside: Farm, count: int) -> None:
     assert farm.here.listed_states().count("ABANDONED") == count
 
 
-@pytest.mark.parametrize("count", [1, 25])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 25])
 def test_submit(farm: AwsFarm, count: int) -> None:
     # given
     sources = [farm.put(f"in/{number}.mov", b"film") for number in range(count)]

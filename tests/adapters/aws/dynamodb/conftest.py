@@ -16,7 +16,7 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(scope="module", params=["moto", "ministack"])
+@pytest.fixture(scope="module", params=[pytest.param("moto", marks=pytest.mark.slow), "ministack"])
 def clients(request: pytest.FixtureRequest) -> Iterator[Clients]:
     """moto refuses a transaction that is repeated by its token, MiniStack takes it for done as DynamoDB does."""
     with clients_of(request.getfixturevalue(f"{request.param}_url")) as clients:
