@@ -155,3 +155,9 @@ class UnansweredError(TransferError):
     """Whoever was asked did not answer at all, or not in time: asking the same host for more is of no use now."""
 
     kind = "unanswered"
+
+
+class TransferInterruptedError(TransferError):
+    """A transfer failed by trouble that will pass: nothing is wrong with the source or the destination."""
+
+    kind = "transfer_interrupted"

@@ -22,11 +22,13 @@ from nommerctl.errors import (
     LeaseLostError,
     NommerctlError,
     TransferError,
+    TransferInterruptedError,
     UnreachableError,
     UsageError,
 )
 from nommerctl.ports import Encoded, Message, Move, Nommer, Work
 from nommerctl.worker.notice import Notice
+from nommerctl.worker.placing import place
 from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
 
 RETRY_PAUSE = 0.5
@@ -82,7 +84,7 @@ class Attempt:
         self._lost = threading.Event()
         self.over = threading.Event()
         self.node_unfit = False
-        """Whether it was handed back because of this node's own folder, as when the disk is full."""
+        """Whether it was handed back because of this node's own folder, as when the disk is full, or its transfers."""
 
     # --- what the worker's main loop calls ---
 
@@ -101,7 +103,7 @@ class Attempt:
         except (LeaseLostError, UsageError):  # somebody else's now, or removed from the store
             self._lost.set()
         except OUT_OF_REACH as error:
-            self._ports.log(f"{short_id(self.job_id)} heartbeat not written: {error}")
+            self._log(f"heartbeat not written: {error}")
         finally:
             self._one_write.release()
 
@@ -147,16 +149,15 @@ class Attempt:
 
     def run(self) -> None:
         """Work, then write how it ended. Raises nothing: what cannot be written is left to the lease to end."""
-        log = self._ports.log
         try:
             self._conclude(self._ending())
         except (IllegalMoveError, UsageError):
-            log(f"{short_id(self.job_id)} lost: cancelled, removed, or taken over by another worker")
+            self._log("lost: cancelled, removed, or taken over by another worker")
             self._give_message_back()
         except AWAY as error:
-            log(f"{short_id(self.job_id)} left to its lease: {error}")
+            self._log(f"left to its lease: {error}")
         except Exception:  # noqa: BLE001 - a bug of ours: Python would write it to the log, as it is
-            log(f"{short_id(self.job_id)} left to its lease by a bug in nommerctl\n{traceback.format_exc()}")
+            self._log(f"left to its lease by a bug in nommerctl\n{traceback.format_exc()}")
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
             self.over.set()
@@ -170,14 +171,13 @@ class Attempt:
         except (LeaseLostError, *AWAY):
             raise
         except HandBackError as reason:
-            why = str(reason)
-            limits = self._settings.limits
-            return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)
-        except OSError as error:  # of our own folder: another node may do better
+            return self._handing_back(str(reason))
+        except TransferInterruptedError as error:  # another node may do better, or this one later
             self.node_unfit = True
-            why = f"this node cannot work: {error.strerror}"
-            limits = self._settings.limits
-            return lambda job: handed_back(job, lease_id=lease, now=now(), limits=limits, why=why)
+            return self._handing_back(str(error))
+        except OSError as error:  # of our own folder: likewise
+            self.node_unfit = True
+            return self._handing_back(f"this node cannot work: {error.strerror}")
         except NommerctlError as error:
             details, command, log = str(error), None, None
             if isinstance(error, EncodingError):
@@ -190,6 +190,10 @@ class Attempt:
         return lambda job: finished(
             job, lease_id=lease, now=now(), media=done.media, command=done.command, log=done.log
         )
+
+    def _handing_back(self, why: str) -> Move:
+        now, limits = self._ports.clock, self._settings.limits
+        return lambda job: handed_back(job, lease_id=self._lease_id, now=now(), limits=limits, why=why)
 
     def _work(self) -> Encoded:
         job = self._job
@@ -212,7 +216,7 @@ class Attempt:
                 msg = "the source changed while it was encoded: submit it again when it is complete"
                 raise TransferError(msg)
             self._advance(JobState.UPLOADING)
-            output.place(self._check_lease, self.keep_on, self._transferred)
+            place(output, self._check_lease, self.keep_on, self._transferred, log=self._log)
             return done
 
     def _nommer(self, name: str) -> Nommer:
@@ -246,7 +250,10 @@ class Attempt:
     def _conclude(self, move: Move) -> None:
         """Write the end, announce it, then settle the message: effect first, acknowledgement after (I4)."""
         job = self._write(move, self._settle)
-        self._ports.log(f"{short_id(self.job_id)} {job.state.value}{': ' + job.details if job.details else ''}")
+        self._log(f"{job.state.value}{': ' + job.details if job.details else ''}")
+
+    def _log(self, text: str) -> None:
+        self._ports.log(f"{short_id(self.job_id)} {text}")
 
     def _settle(self, job: EncodingJob) -> None:
         self._ports.announce(self.job_id)
@@ -263,7 +270,7 @@ class Attempt:
         try:
             how([self._message])
         except OUT_OF_REACH as error:
-            self._ports.log(f"{short_id(self.job_id)} message left to its visibility: {error}")
+            self._log(f"message left to its visibility: {error}")
 
     def _renewal(self, job: EncodingJob) -> EncodingJob:
         return renewed(job, lease_id=self._lease_id, until=self._until(), progress=self._progress)

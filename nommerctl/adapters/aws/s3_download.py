@@ -88,4 +88,4 @@ def download(
         raise errand.failure(reason) from error
     except RetriesExceededError as error:
         reason = f"the connection to S3 breaks off again and again: {shown(str(error.last_exception))}"
-        raise errand.failure(reason) from error
+        raise errand.interruption(reason) from error

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
-from nommerctl.adapters.aws.errors import code_of, message_of, translated
+from nommerctl.adapters.aws.errors import code_of, message_of, status_of, translated
 from nommerctl.domain.s3_uris import S3Place, s3_place
 from nommerctl.domain.text import shown
-from nommerctl.errors import NommerctlError, TransferError
+from nommerctl.errors import NommerctlError, TransferError, TransferInterruptedError, TryAgainError
 
 READ, WRITTEN = "read", "written"
 
@@ -30,6 +31,11 @@ _ELSEWHERE = frozenset(
 """What S3 answers for a bucket of another region, where botocore could not find the way there."""
 
 _BUSY = frozenset({"503", "RequestLimitExceeded", "ServiceUnavailable", "SlowDown", "ThrottlingException"})
+
+_TOO_SLOW = "RequestTimeout"
+"""What S3 answers, with 400, where it got no more of a request."""
+
+_SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
 
 _REASONS = {
     "EntityTooLarge": "it is larger than S3 takes",
@@ -61,6 +67,10 @@ class Errand(NamedTuple):
         """Return the error for a reason that was found otherwise."""
         return self.kind(f"'{shown(self.uri)}' cannot be {self.to_be}: {reason}")
 
+    def interruption(self, reason: str) -> NommerctlError:
+        """Return the error for a reason that will pass, at work."""
+        return TransferInterruptedError(f"'{shown(self.uri)}' cannot be {self.to_be}: {reason}")
+
     @contextmanager
     def asking(self, action: str) -> Iterator[None]:
         """Translate what a call raises in here; `action` is its name in IAM."""
@@ -71,11 +81,16 @@ class Errand(NamedTuple):
 
     def refusal(self, error: ClientError | BotoCoreError, action: str) -> NommerctlError:
         """Return the project's error for one of botocore's."""
-        reason = self._reason(error, action) if isinstance(error, ClientError) else None
-        if reason is not None:
-            return self.failure(reason)
         general = translated(error, action, f"'{shown(self.uri)}'")
-        return TransferError(str(general)) if self.kind is TransferError else general
+        passes = self.kind is TransferError and (isinstance(general, TryAgainError) or _will_pass(error))
+        if isinstance(error, ClientError):
+            if passes and code_of(error) in _BUSY:
+                return self.interruption(f"S3 asks to slow down ({code_of(error)})")
+            if not passes and (reason := self._reason(error, action)) is not None:
+                return self.failure(reason)
+        if self.kind is not TransferError:
+            return general
+        return TransferInterruptedError(str(general)) if passes else TransferError(str(general))
 
     def _reason(self, error: ClientError, action: str) -> str | None:
         """Return S3's reason in our words, None where it has nothing to do with this object."""
@@ -86,7 +101,6 @@ class Errand(NamedTuple):
             (code in DENIED, self._denied(error, action)),
             (code in _ELSEWHERE, f"its bucket is in another region{_region(error)}, which does not answer to this one"),
             (code.startswith("KMS."), f"the key that encrypts it cannot be used ({code})"),
-            (code in _BUSY and self.kind is TransferError, f"S3 asks to slow down ({code}): retry the job later"),
             (code in _REASONS, _REASONS.get(code)),
         )
         return next((reason for applies, reason in found if applies), None)
@@ -100,6 +114,14 @@ class Errand(NamedTuple):
                 "says only to who has s3:ListBucket)"
             )
         return f"AWS refuses {missing}: it must be allowed to these credentials, by the policy of the bucket too"
+
+
+def _will_pass(error: ClientError | BotoCoreError) -> bool:
+    """Whether it is trouble of S3 or of the way to it, whatever is asked; botocore has tried it again by then."""
+    if isinstance(error, ClientError):
+        status = status_of(error)
+        return code_of(error) in _BUSY | {_TOO_SLOW} or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED)
+    return isinstance(error, HTTPClientError | NoConnectionError | IncompleteReadError)
 
 
 def _region(error: ClientError) -> str:

@@ -63,8 +63,10 @@ class S3Output:
     def place(self, permit: Callable[[], None], keep_on: Callable[[], None] = nothing, done: Done = nobody) -> None:
         """Upload all parts, call `permit`, complete the upload.
 
-        TransferError if that fails, or if nothing was written; the destination is then as it was.
+        TransferError if that fails, or if nothing was written; the destination is then as it was. If the error is a
+        TransferInterruptedError, it may be called again: what is left of the upload is ended first.
         """
+        self._end()
         try:
             size = self._size()
             self._begin()
@@ -159,6 +161,6 @@ class S3Output:
         return False
 
     def _end(self) -> None:
-        upload_id, self._upload_id = self._upload_id, ""
-        if upload_id:
-            end_upload(self._s3, self._errand, upload_id)
+        if self._upload_id:
+            end_upload(self._s3, self._errand, self._upload_id)
+            self._upload_id = ""

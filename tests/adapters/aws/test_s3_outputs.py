@@ -7,11 +7,12 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from nommerctl.adapters.aws import clients as aws_clients
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.s3_content_types import CONTENT_TYPES
 from nommerctl.adapters.aws.s3_output import LEAST_PART, part_size
 from nommerctl.domain.formats import MUXERS
-from nommerctl.errors import LeaseLostError, TransferError, UsageError
+from nommerctl.errors import LeaseLostError, TransferError, TransferInterruptedError, UsageError
 from tests.adapters.aws.buckets import (
     Bucket,
     at_first,
@@ -31,6 +32,16 @@ MEGABYTE = 1024 * 1024
 def clients(moto_url: str) -> Iterator[Clients]:
     clients = clients_of(moto_url)
     yield clients
+    clients.close()
+
+
+@pytest.fixture
+def hasty(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """A bucket of which each thing is asked once."""
+    monkeypatch.setattr(aws_clients, "ATTEMPTS", 1)
+    clients = clients_of(moto_url)
+    with made(clients, tmp_path / "scratch") as bucket:
+        yield bucket
     clients.close()
 
 
@@ -193,6 +204,32 @@ def test_a_part_whose_connection_is_reset_is_sent_again(bucket: Bucket) -> None:
         with bucket.answering("UploadPart", at_first(reset)):
             output.place(permit)
     assert bucket.content("a.mp4") == b"x" * 17 * MEGABYTE
+
+
+@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+def test_an_output_whose_upload_was_interrupted_can_be_placed_again(hasty: Bucket, operation: str) -> None:
+    # given an S3 that asks to slow down
+    with hasty.storage.output(hasty.uri("a.mp4"), "job-1") as output:
+        encode(output)
+        with (
+            hasty.answering(operation, refusal(400, "SlowDown")),
+            pytest.raises(TransferInterruptedError),
+        ):
+            output.place(permit)
+        # when it no longer does
+        output.place(permit)
+        # then the first upload was ended
+        assert hasty.unfinished() == []
+    assert (hasty.content("a.mp4"), hasty.left_behind()) == (b"encoded", [])
+
+
+def test_nor_is_an_upload_forgotten_that_could_not_be_ended_at_once(hasty: Bucket) -> None:
+    with hasty.storage.output(hasty.uri("a.mp4"), "job-1") as output:
+        encode(output)
+        for operation in ("UploadPart", "AbortMultipartUpload"):
+            with hasty.answering(operation, refusal(400, "SlowDown")), pytest.raises(TransferInterruptedError):
+                output.place(permit)
+    assert (hasty.keys(), hasty.left_behind()) == ([], [])
 
 
 def test_an_upload_that_was_completed_without_our_being_told_is_placed(bucket: Bucket) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.s3 import S3Storage
-from nommerctl.errors import LeaseLostError, PermissionDeniedError, TransferError, UsageError
+from nommerctl.errors import LeaseLostError, PermissionDeniedError, TransferError, TransferInterruptedError, UsageError
 from tests.adapters.aws.buckets import Answer, Bucket, answer, at_first, clients_of, made, permit, refusal
 from tests.adapters.local.folders import ODD_NAMES, names
 
@@ -302,7 +302,7 @@ def test_a_server_that_never_sends_the_whole_film_is_given_up(bucket: Bucket, fo
     source = bucket.put("a.mov")
     with (
         bucket.answering("GetObject", answer(206, b"fi", Content_Length="4", Content_Range="bytes 0-3/4")),
-        pytest.raises(TransferError, match="cannot be read: the connection to S3 breaks off again and again"),
+        pytest.raises(TransferInterruptedError, match="the connection to S3 breaks off again and again"),
     ):
         bucket.storage.fetch(source, folder, permit)
     assert names(folder) == []
