@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from nommerctl.domain.config import AwsSettings, Backend, Market
+from nommerctl.errors import NommerctlError
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 
@@ -67,7 +68,7 @@ def _metadata(farm: Farm) -> "InstanceMetadata | None":
 
 
 def hourly_price(farm: Farm, machine: Machine, log: Callable[[str], None]) -> float | None:
-    """Return what it costs by the hour, None if that is not known; SettingsError for aws.prices that are none."""
+    """Return what it costs by the hour, None, and a line in the log, if that cannot be known."""
     if machine.identity is None:
         return None
     from nommerctl.adapters.aws import prices
@@ -84,5 +85,8 @@ def hourly_price(farm: Farm, machine: Machine, log: Callable[[str], None]) -> fl
             now=farm.clock(),
             log=log,
         )
+    except (NommerctlError, OSError) as error:  # that costs money too, but no job
+        log(f"the price of this node is not known: {error}")
+        return None
     finally:
         clients.close()

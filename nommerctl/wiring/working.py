@@ -3,9 +3,10 @@
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -18,7 +19,7 @@ from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.config import Backend
 from nommerctl.domain.text import shown_lines
 from nommerctl.domain.times import Instant, rfc3339
-from nommerctl.errors import ExitCode, UnreachableError
+from nommerctl.errors import ExitCode, InterruptedPassError, NommerctlError, TerminatedPassError, UnreachableError
 from nommerctl.ports import Ledger
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
@@ -42,38 +43,65 @@ def run_worker(
     """Work until there is no more to do, or SIGTERM or SIGINT; return the exit code that says which.
 
     `node` and `lock` (a descriptor) are given to workers that scale starts: their folder is made and locked already.
-    With `power_off` the machine is shut down afterwards, unless a signal ended the worker: then somebody else sees to
-    the machine, or it is shutting down already.
+    With `power_off` the machine is shut down afterwards, whatever ended the worker, unless it was a signal: then
+    somebody else sees to the machine, or it is shutting down already.
 
     Raises:
         UnreachableError: the machine cannot be shut down, or is to be and does not know which node it is.
     """
-    farm.prepare()
     must_know = power_off and farm.settings.farm.backend is Backend.AWS
     machine = this_machine(farm, must_know=must_know)
-    if must_know and machine.identity is None:
+    if must_know and machine.identity is None:  # it may be somebody's own
         msg = "this node does not know which instance it is: EC2's metadata service does not answer"
         raise UnreachableError(msg)
     flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
     given = {name: value for name, value in flags.items() if value is not None}
-    settings = structs.replace(farm.settings.worker, **given)
-    with _home(farm, node or node_name(farm, machine), lock) as home:
-        ports = replace(worker_ports(farm, home.node), notices=machine.notices)
-        launched = lock is not None or power_off
-        worker = Worker(
-            _identity(farm, home, machine, ports.log),
-            ports=ports,
-            settings=settings,
-            slots=slots or settings.slots,
-            once=once,
-            keep_nodes=farm.settings.scale.min_nodes if launched else 0,
-            controller_seen=partial(_controller_seen, ports.ledger) if launched else None,
-            leave_to_on_demand=machine.leaves_to_on_demand(farm.settings.aws),
-        )
-        told = _worked(farm, worker)
-    if power_off and told is ExitCode.DONE:
+    launched = lock is not None or power_off
+    node = node or node_name(farm, machine)
+    ending = _Ending()
+    with _powering_off(_NodeLog(farm.logs, node), ending) if power_off else nullcontext():
+        farm.prepare()
+        with _home(farm, node, lock) as home:
+            ports = replace(worker_ports(farm, home.node), notices=machine.notices)
+            worker = Worker(
+                _identity(farm, home, machine, ports.log),
+                ports=ports,
+                settings=structs.replace(farm.settings.worker, **given),
+                slots=slots or farm.settings.worker.slots,
+                once=once,
+                keep_nodes=farm.settings.scale.min_nodes if launched else 0,
+                controller_seen=partial(_controller_seen, ports.ledger) if launched else None,
+                leave_to_on_demand=machine.leaves_to_on_demand(farm.settings.aws),
+            )
+            _work(farm, worker, ending)
+    return ending.told
+
+
+@dataclass
+class _Ending:
+    """What a signal told the worker, DONE if there was none."""
+
+    told: ExitCode = ExitCode.DONE
+
+
+@contextmanager
+def _powering_off(log: Callable[[str], None], ending: _Ending) -> Iterator[None]:
+    """Shut the machine down at the end, unless a signal told of it. An error is logged before, and comes out."""
+    try:
+        yield
+    except (InterruptedPassError, TerminatedPassError):
+        raise
+    except Exception as error:
+        if ending.told is ExitCode.DONE:
+            why = str(error) if isinstance(error, NommerctlError) else traceback.format_exc()
+            log(f"this machine is shut down, for its worker failed: {why}")
+            try:
+                process.power_off()
+            except UnreachableError as stays_on:
+                log(str(stays_on))
+        raise
+    if ending.told is ExitCode.DONE:
         process.power_off()
-    return told
 
 
 def _controller_seen(ledger: Ledger) -> Instant | None:
@@ -123,20 +151,17 @@ def _home(farm: Farm, node: str, lock: int | None) -> Iterator[NodeHome]:
         home.let_go()
 
 
-def _worked(farm: Farm, worker: Worker) -> ExitCode:
+def _work(farm: Farm, worker: Worker, ending: _Ending) -> None:
     """Let it work until its end, of which signals tell it."""
-    told = ExitCode.DONE
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        told = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+        ending.told = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
         worker.stop(f"the worker was told to end ({signal.Signals(number).name})")
 
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(sign, stop)
     with farm.heeding(worker.heed):
         worker.run()
-    return told
 
 
 def worker_ports(farm: Farm, node: str) -> WorkerPorts:

@@ -108,6 +108,29 @@ def test_an_idle_node_is_shut_down_and_only_with_the_flag(cli: Cli, instance: In
     assert instance.powered_off == ["-h now"]
 
 
+def test_a_node_whose_worker_fails_says_why_and_is_shut_down_all_the_same(cli: Cli, instance: Instance) -> None:
+    cli.state_dir.write_text("a file")
+    with_flag = cli.run("worker", "--power-off", env=instance.env, code=None)
+    assert instance.powered_off == ["-h now"]
+    first, last = with_flag.stderr.splitlines()
+    assert first.partition("Z ")[2] == (
+        f"this machine is shut down, for its worker failed: {last.removeprefix('nommerctl: ')}"
+    )
+    without = cli.run("worker", env=instance.env, code=with_flag.code)
+    assert without.stderr.splitlines() == [last]
+    assert instance.powered_off == ["-h now"]
+
+
+def test_a_worker_that_fails_on_a_machine_that_cannot_be_shut_down_says_both(cli: Cli, instance: Instance) -> None:
+    cli.state_dir.write_text("a file")
+    instance.shutdown_does("exit 3")
+    failed = cli.run("worker", "--power-off", env=instance.env, code=None)
+    _, stays_on, why = failed.stderr.splitlines()
+    assert "this machine cannot be shut down, and goes on to cost money" in stays_on
+    assert why.startswith("nommerctl: the state folder")
+    assert failed.code != 0
+
+
 def test_a_machine_that_cannot_be_shut_down_is_complained_of(cli: Cli, instance: Instance) -> None:
     instance.shutdown_does("exit 3")
     failed = cli.run("worker", "--once", "--power-off", env=instance.env, code=69)
@@ -129,10 +152,11 @@ def test_an_instance_that_may_not_ask_for_its_price_works_without(cli: Cli, inst
     assert "the price of this node is not known: AWS refuses ec2:DescribeSpotPriceHistory" in done.stderr
 
 
-def test_prices_in_the_settings_that_are_none_are_said_to_be(cli: Cli, instance: Instance) -> None:
+def test_prices_in_the_settings_that_are_none_are_said_to_be_and_cost_no_job(cli: Cli, instance: Instance) -> None:
     cli.settings |= {"AWS_PRICES": "c7i.large=cheap"}
-    failed = cli.run("worker", "--once", env=instance.env, code=78)
-    assert "aws.prices: 'c7i.large=cheap' is to be TYPE=DOLLARS_AN_HOUR" in failed.stderr
+    done = cli.run("worker", "--once", env=instance.env)
+    price = "the price of this node is not known: aws.prices: 'c7i.large=cheap' is to be TYPE=DOLLARS_AN_HOUR"
+    assert price in done.stderr
 
 
 def test_a_worker_that_was_killed_can_be_started_again_under_the_name_of_its_node(cli: Cli) -> None:
