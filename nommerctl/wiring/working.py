@@ -57,6 +57,7 @@ def run_worker(
     flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
     given = {name: value for name, value in flags.items() if value is not None}
     launched = lock is not None or power_off
+    usual_slots = farm.settings.scale.jobs_per_node if launched else farm.settings.worker.slots
     node = node or node_name(farm, machine)
     ending = _Ending()
     with _powering_off(_NodeLog(farm.logs, node), ending) if power_off else nullcontext():
@@ -67,7 +68,7 @@ def run_worker(
                 _identity(farm, home, machine, ports.log),
                 ports=ports,
                 settings=structs.replace(farm.settings.worker, **given),
-                slots=slots or farm.settings.worker.slots,
+                slots=slots or usual_slots,
                 once=once,
                 keep_nodes=farm.settings.scale.min_nodes if launched else 0,
                 controller_seen=partial(_controller_seen, ports.ledger) if launched else None,

@@ -131,6 +131,17 @@ def test_a_worker_that_fails_on_a_machine_that_cannot_be_shut_down_says_both(cli
     assert failed.code != 0
 
 
+@pytest.mark.parametrize(
+    ("flags", "slots"), [((), "2 slots"), (("--power-off",), "3 slots"), (("--power-off", "--slots", "1"), "1 slot")]
+)
+def test_a_node_that_scale_launched_has_the_slots_that_scale_reckons_with(
+    cli: Cli, instance: Instance, flags: tuple[str, ...], slots: str
+) -> None:
+    cli.settings |= {"WORKER_SLOTS": "2", "SCALE_JOBS_PER_NODE": "3"}
+    done = cli.run("worker", "--once", *flags, env=instance.env)
+    assert done.stderr.splitlines()[0].endswith(f"starts with {slots}")
+
+
 def test_a_machine_that_cannot_be_shut_down_is_complained_of(cli: Cli, instance: Instance) -> None:
     instance.shutdown_does("exit 3")
     failed = cli.run("worker", "--once", "--power-off", env=instance.env, code=69)
