@@ -116,7 +116,10 @@ def run(
 
 def worker(
     ctx: typer.Context,
-    slots: Annotated[int | None, typer.Option(min=1, help="Jobs at once (default: worker.slots).")] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Jobs at once (default: worker.slots; scale.jobs_per_node with --power-off)."),
+    ] = None,
     idle_exit: Annotated[
         float | None,
         typer.Option(

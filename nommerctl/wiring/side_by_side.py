@@ -27,6 +27,7 @@ def side_by_side(
     answers: SimpleQueue[tuple[int, R] | Exception] = SimpleQueue()
 
     def work() -> None:
+        nonlocal ended
         while True:
             with one_at_a_time:
                 place = None if ended else next(places, None)
@@ -35,6 +36,7 @@ def side_by_side(
             try:
                 answers.put((place, act(things[place])))
             except Exception as error:  # noqa: BLE001 - it is raised again in the main thread
+                ended = True
                 answers.put(error)
 
     for _ in range(min(THREADS, len(things))):
