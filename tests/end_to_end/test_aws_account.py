@@ -12,6 +12,8 @@ from tests.cloud import Reach, refusal
 from tests.end_to_end.aws_deeds import launch
 from tests.end_to_end.aws_troubles import SKEWED, Words, said
 
+pytestmark = pytest.mark.slow
+
 NOW = "Thu, 01 Jan 2026 08:10:00 GMT"
 
 

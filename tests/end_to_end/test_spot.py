@@ -65,6 +65,7 @@ def job_in_work(cli: Cli, clips: Clips, instance: Instance, folder: Path) -> Pop
     return worker
 
 
+@pytest.mark.slow
 def test_a_job_on_an_instance_that_is_taken_back_is_finished_by_another_worker(
     cli: Cli, clips: Clips, tmp_path: Path, instance: Instance
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_job_on_an_instance_that_is_taken_back_is_finished_by_another_worker(
     assert (done["state"], done["attempt"], done["cost_usd"]) == ("FINISHED", 2, job["cost_usd"])
 
 
+@pytest.mark.slow
 def test_a_person_who_stops_the_worker_keeps_the_machine(
     cli: Cli, clips: Clips, tmp_path: Path, instance: Instance
 ) -> None:

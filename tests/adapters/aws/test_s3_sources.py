@@ -14,6 +14,8 @@ from nommerctl.errors import LeaseLostError, PermissionDeniedError, TransferErro
 from tests.adapters.aws.buckets import Answer, Bucket, answer, at_first, clients_of, made, permit, refusal
 from tests.adapters.local.folders import ODD_NAMES, names
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 
 

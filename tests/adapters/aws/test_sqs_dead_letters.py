@@ -10,6 +10,8 @@ from nommerctl.domain.fleet import Depth
 from nommerctl.errors import PermissionDeniedError, UnreachableError
 from tests.adapters.aws.sqs_farm import SqsFarm, done_but_for, refusal, reply_lost, sqs_farm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def farm(ministack_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsFarm]:

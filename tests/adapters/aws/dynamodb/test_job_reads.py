@@ -20,6 +20,8 @@ from tests.builders import job_id, make_job
 from tests.dynamodb import THROTTLED, Body, Fault, Wire, answer, body_of, clients_of, error
 from tests.fakes.clock import START
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def clients(ministack_url: str) -> Iterator[Clients]:

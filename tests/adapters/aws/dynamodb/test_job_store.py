@@ -17,6 +17,8 @@ from tests.builders import job_id, make_job, make_lease
 from tests.dynamodb import Wire
 from tests.fakes.clock import START
 
+pytestmark = pytest.mark.slow
+
 Jobs: TypeAlias = dict[JobId, EncodingJob]
 
 

@@ -14,6 +14,8 @@ from tests.adapters.aws.dynamodb.ledger_writes import BEAT, DECISION, LAUNCH, NE
 from tests.dynamodb import Body, Wire
 from tests.fakes.clock import START, FakeClock
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600
 DAY = 24 * HOUR
 START_S = START // 1_000_000
