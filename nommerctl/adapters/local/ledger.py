@@ -28,7 +28,9 @@ _LAUNCHES = "SELECT token, CAST(body AS BLOB) FROM launches"
 _SETTLED_LAUNCHES = f"{_LAUNCHES} WHERE settled = 1 AND ordered >= ?"
 _LAST_DECISIONS = "SELECT id, CAST(body AS BLOB) FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
 
-_CONTROLLER = "controller"
+_CONTROLLER = "controller "
+"""What the name of the sign of life begins with; its instant follows, which the value repeats, so that damage shows."""
+
 _REFUSED = "refused "
 """What the name of a refusal in the table `control` begins with; the JSON of its pool follows."""
 
@@ -57,7 +59,7 @@ class SqliteLedgerReads:
             launches=tuple(sorted(launches, key=lambda launch: launch.ordered)),
             refusals=tuple(sorted(_refusals(found.control), key=lambda refusal: (refusal.at, refusal.pool))),
             decision=next((_decision(number, body) for number, body in found.decisions), None),
-            controller_seen=found.control.get(_CONTROLLER),
+            controller_seen=_sign(found.control),
         )
 
     def decisions(self, limit: int) -> list[Decision]:
@@ -145,7 +147,7 @@ class SqliteLedger(SqliteLedgerReads):
 
     def sign(self, at: Instant) -> None:
         """Leave the controller's sign of life."""
-        self._database.write(lambda connection: _write_control(connection, _CONTROLLER, at))
+        self._database.write(lambda connection: _write_sign(connection, at))
 
     def decide(self, decision: Decision) -> None:
         """Keep a decision, and drop those that are a week older."""
@@ -153,7 +155,7 @@ class SqliteLedger(SqliteLedgerReads):
         def change(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM decisions WHERE at < ?", (decision.at - _DECISIONS_KEPT,))
             connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, sealed(decision)))
-            _write_control(connection, _CONTROLLER, decision.at)
+            _write_sign(connection, decision.at)
 
         self._database.write(change)
 
@@ -188,6 +190,16 @@ def _refusals(control: Mapping[str, int]) -> Iterator[Refusal]:
         if name.startswith(_REFUSED):
             with suppress(msgspec.DecodeError, UnicodeDecodeError):
                 yield Refusal(msgspec.json.decode(name.removeprefix(_REFUSED), type=Pool), at)
+
+
+def _write_sign(connection: sqlite3.Connection, at: Instant) -> None:
+    connection.execute("DELETE FROM control WHERE name LIKE ?", (f"{_CONTROLLER}%",))
+    _write_control(connection, f"{_CONTROLLER}{at}", at)
+
+
+def _sign(control: Mapping[str, int]) -> Instant | None:
+    """The sign of life in the table; a damaged one is none: it is a hint."""
+    return next((at for name, at in control.items() if name == f"{_CONTROLLER}{at}"), None)
 
 
 def _write_control(connection: sqlite3.Connection, name: str, value: int) -> None:

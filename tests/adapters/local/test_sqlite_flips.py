@@ -59,7 +59,10 @@ def questions(reading: Reading) -> Iterator[tuple[str, Callable[[], list[object]
     yield "finished before", lambda: [*jobs.finished_before(LATER)]
     yield "in state", lambda: [*jobs.in_state(JobState.ERROR)]
     yield "dead", lambda: [*queue.dead()]
-    yield "overview", lambda: [ledger.overview()]
+    yield "generation", lambda: [ledger.overview().generation]
+    yield "heartbeats", lambda: [*ledger.overview().heartbeats.items()]
+    yield "launches", lambda: [*ledger.overview().launches]
+    yield "sign of life", lambda: [each for each in [ledger.overview().controller_seen] if each is not None]
     yield "decisions", lambda: [*ledger.decisions(limit=9)]
 
 
