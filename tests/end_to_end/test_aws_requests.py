@@ -11,6 +11,8 @@ from tests.clips import Clips
 from tests.cloud import Call
 from tests.end_to_end.aws_yard import farm_with_template
 
+pytestmark = pytest.mark.slow
+
 READ = Call("dynamodb", "GetItem")
 WRITE = Call("dynamodb", "PutItem")
 SEND = Call("sqs", "SendMessageBatch")
@@ -59,7 +61,6 @@ def test_a_job_that_ends_within_a_heartbeat_asks_nine_times(farm: AwsFarm, clips
     assert asked == OF_THE_JOB + OF_THE_QUEUE + OF_THE_NODE
 
 
-@pytest.mark.slow
 def test_each_heartbeat_asks_once_more_at_most_besides_the_nodes_own(farm: AwsFarm, clips: Clips) -> None:
     # given a clip that takes some heartbeats
     picture = "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=6", "-c:v", "libx264", "-crf", "45"

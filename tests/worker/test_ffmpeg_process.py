@@ -52,7 +52,15 @@ def alive(pid: int) -> bool:
 
 def encoders(pid: int) -> list[int]:
     """Those of its children that encode; one that was only asked what it can do is none."""
-    return [child for child in children(pid) if b"libx264" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children(pid) if b"libx264" in command_line(child)]
+
+
+def command_line(pid: int) -> bytes:
+    """How a process was started; nothing of one that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def held() -> tuple[int, list[int], int]:

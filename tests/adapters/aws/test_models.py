@@ -16,6 +16,8 @@ from nommerctl.adapters.aws.operations import CREDENTIAL_SERVICES, OPERATIONS
 from tests.adapters import processes
 from tests.adapters.aws.model_samples import parameters
 
+pytestmark = pytest.mark.slow
+
 REGIONS = ("eu-central-1", "us-east-1", "cn-north-1")
 """Of two partitions; us-east-1 has names of its own here and there."""
 

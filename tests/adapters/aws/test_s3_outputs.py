@@ -25,6 +25,8 @@ from tests.adapters.aws.buckets import (
 )
 from tests.adapters.local.folders import ODD_NAMES, names
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 
 
