@@ -19,6 +19,7 @@ from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId, P
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
+from nommerctl.domain.stack import Difference, Found, Part, Resource
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
 
@@ -344,6 +345,32 @@ class Fleet(FleetReads, Protocol):
 
         NodeLivesOnError for one that cannot be ended; it goes on being shown.
         """
+
+
+# --- the account: what a farm stands on -------------------------------------------------------------------------------
+
+
+class StackReads(Protocol):
+    """The parts of a farm in its cloud account, looked at."""
+
+    def find(self, resource: Resource) -> Found | None:
+        """Return a part as it is, None if it is not there; its properties in the form of those that are wanted."""
+
+    def parts(self) -> list[Part]:
+        """Return everything in the account that carries the farm's tag, but for its nodes and what belongs to them."""
+
+
+class Stack(StackReads, Protocol):
+    """The parts of a farm, to be made and unmade. Each call may be repeated after an interruption."""
+
+    def create(self, resource: Resource) -> Found:
+        """Make a part, with the farm's tag, and wait until it can be used; one that is there is returned as it is."""
+
+    def update(self, resource: Resource, found: Found, differences: Sequence[Difference]) -> None:
+        """Make a part as it is wanted; ItemError for a property that cannot be changed any more."""
+
+    def delete(self, part: Part) -> None:
+        """Delete a part, and wait until it is gone; no error if it is. ItemError if it lacks the farm's tag."""
 
 
 # --- files, and what happens to them ---------------------------------------------------------------------------------

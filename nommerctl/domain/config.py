@@ -93,6 +93,13 @@ class ScaleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     boot_limit: Annotated[
         PositiveDuration, Meta(description="A node that has not given its first heartbeat by then is marked likewise.")
     ] = 10 * MINUTE
+    breaker_nodes: Annotated[
+        PositiveCount,
+        Meta(description="So many nodes in a row that never gave a heartbeat open the breaker: none are launched."),
+    ] = 3
+    breaker_time: Annotated[
+        PositiveDuration, Meta(description="For so long, or until 'nommerctl resume'; then one node is tried.")
+    ] = 30 * MINUTE
 
 
 class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,7 +208,10 @@ class AwsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     profile: Annotated[str, Meta(description="Profile of the AWS settings. Empty: that of the usual chain.")] = ""
     launch_template: Annotated[
         str,
-        Meta(description="Name or id of the launch template of nodes. Empty: they are launched from ami, as set here."),
+        Meta(
+            description="Name or id of the launch template of nodes. Empty: nommerctl-FARM, as 'aws bootstrap' makes"
+            " it; where ami is set, none: they are launched from it, as set here."
+        ),
     ] = ""
     instance_types: Annotated[Words, Meta(description="Instance types that a node may have.")] = (
         "c7i.large",
@@ -224,6 +234,27 @@ class AwsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = ()
     instance_profile: Annotated[
         str, Meta(description="Name of the instance profile of nodes that have no launch template.")
+    ] = ""
+    buckets: Annotated[
+        Words,
+        Meta(
+            description='Buckets, or parts of them ("films", "films/out"), that nodes may read sources from and write'
+            " outputs to: 'aws bootstrap' gives them that permission and no more."
+        ),
+    ] = ()
+    disk_gb: Annotated[
+        Annotated[int, Meta(ge=8)],
+        Meta(description="Size of a node's disk, in GB: room for sources and outputs, slot by slot."),
+    ] = 50
+    package: Annotated[
+        str,
+        Meta(
+            description="Wheel of nommerctl that nodes install: 'aws bootstrap' puts it into a bucket of the farm."
+            " Empty: they install this version from the package index."
+        ),
+    ] = ""
+    index_url: Annotated[
+        str, Meta(description="Package index that nodes install from. Empty: that of pip, https://pypi.org/simple.")
     ] = ""
     prices: Annotated[
         Words,

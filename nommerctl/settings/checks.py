@@ -10,7 +10,7 @@ from nommerctl.domain.schedule import is_regular
 from nommerctl.errors import SettingsError
 from nommerctl.settings.values import Given, refusal
 
-PATHS = frozenset({"farm.state_dir", "upkeep.archive"})
+PATHS = frozenset({"aws.package", "farm.state_dir", "upkeep.archive"})
 """Files and folders that cron, systemd and a hand at the terminal must all find in the same place."""
 
 

@@ -91,10 +91,10 @@ class EC2Instances:
         refused: Mapping[Pool, float] = {},
         on_demand: bool = False,
     ) -> str:
-        """Return the call as JSON: CreateFleet where there is a launch template, RunInstances where there is none.
+        """Return the call as JSON: CreateFleet by a launch template, or RunInstances if only an image is set.
 
         CreateFleet is given all pools of a market, RunInstances one: that which was refused longest ago, or never.
-        SettingsError if there is neither a launch template nor an image.
+        SettingsError if no instance type is set.
         """
         order = composed(self._settings, self._farm, token=token, count=count, refused=refused, on_demand=on_demand)
         return order.text

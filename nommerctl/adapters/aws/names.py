@@ -30,3 +30,8 @@ def changes_queue(farm: str) -> str:
 def dead_letters(queue: str) -> str:
     """Return the name of the queue that has the dead letters of another one."""
     return f"{queue}-dead"
+
+
+def launch_template(farm: str) -> str:
+    """Return the name of the launch template of nodes, if the settings name no other."""
+    return f"nommerctl-{farm}"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG
+from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG, launch_template
 from nommerctl.domain.config import AwsSettings, Market
 from nommerctl.domain.fleet import REFUSED_FOR, Launch, Pool
 from nommerctl.errors import SettingsError, UnreachableError
@@ -56,26 +56,26 @@ def order_of(launch: Launch) -> Order:
 def composed(
     settings: AwsSettings, farm: str, *, token: str, count: int, refused: Mapping[Pool, float], on_demand: bool
 ) -> Order:
-    """Compose an order; SettingsError if the settings do not say of what to launch nodes."""
+    """Compose an order; SettingsError if the settings name no instance type."""
     if not settings.instance_types:
         msg = "aws.instance_types is empty: name at least one instance type"
         raise SettingsError(msg)
-    if not (settings.launch_template or settings.ami):
-        msg = "neither aws.launch_template nor aws.ami is set: set one of them, nodes are launched from it"
-        raise SettingsError(msg)
-    pools = _pools(settings, refused, on_demand=on_demand)
+    template = settings.launch_template or ("" if settings.ami else launch_template(farm))
+    pools = _pools(settings, refused, each_pass_asks_one=not template, on_demand=on_demand)
     tags = [
         {"Key": "Name", "Value": f"nommerctl-{farm}"},
         {"Key": FARM_TAG, "Value": farm},
         {"Key": ORDER_TAG, "Value": token},
     ]
-    if settings.launch_template:
-        return Order("CreateFleet", _fleet(settings.launch_template, pools, tags, token=token, count=count))
+    if template:
+        return Order("CreateFleet", _fleet(template, pools, tags, token=token, count=count))
     rested = max(pools, key=lambda pool: refused.get(pool, inf))
     return Order("RunInstances", _instances(settings, rested, tags, token=token, count=count))
 
 
-def _pools(settings: AwsSettings, refused: Mapping[Pool, float], *, on_demand: bool) -> list[Pool]:
+def _pools(
+    settings: AwsSettings, refused: Mapping[Pool, float], *, each_pass_asks_one: bool, on_demand: bool
+) -> list[Pool]:
     """Return the pools to ask: those of the first market that were not refused lately, or all of the last one.
 
     Where an order asks one pool, a refusal is remembered until all pools of the market have had their turn: else the
@@ -88,7 +88,7 @@ def _pools(settings: AwsSettings, refused: Mapping[Pool, float], *, on_demand: b
             for instance_type in dict.fromkeys(settings.instance_types)
             for place in dict.fromkeys(settings.subnets or ("",))
         ]
-        remembered = REFUSED_FOR if settings.launch_template else max(REFUSED_FOR, _TURN * len(pools))
+        remembered = max(REFUSED_FOR, _TURN * len(pools)) if each_pass_asks_one else REFUSED_FOR
         left = [pool for pool in pools if refused.get(pool, inf) >= remembered]
         if left:
             return left

@@ -174,22 +174,15 @@ def test_a_market_of_one_pool_is_taken_for_exhausted_for_three_minutes(
     assert parameters.get("InstanceMarketOptions", {}).get("MarketType", "on-demand") == market
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        (AwsSettings(), "neither aws.launch_template nor aws.ami is set: set one of them, nodes are launched from it"),
-        (
-            AwsSettings(ami="ami-1", instance_types=()),
-            "aws.instance_types is empty: name at least one instance type",
-        ),
-    ],
-)
-def test_settings_that_do_not_say_what_to_launch_are_refused(
-    nodes: Nodes, settings: AwsSettings, sentence: str
-) -> None:
+def test_without_a_template_and_an_image_the_farms_own_template_is_used(nodes: Nodes) -> None:
+    (config,) = asked(nodes.by(AwsSettings()))["LaunchTemplateConfigs"]
+    assert config["LaunchTemplateSpecification"] == {"LaunchTemplateName": "nommerctl-farm", "Version": "$Default"}
+
+
+def test_settings_that_name_no_instance_type_are_refused(nodes: Nodes) -> None:
     with pytest.raises(SettingsError) as refused:
-        nodes.by(settings).order()
-    assert str(refused.value) == sentence
+        nodes.by(AwsSettings(ami="ami-1", instance_types=())).order()
+    assert str(refused.value) == "aws.instance_types is empty: name at least one instance type"
     assert nodes.ec2.calls == []
 
 

@@ -1,0 +1,111 @@
+"""What a farm stands on in a cloud account, as data: what is wanted, what is there, and the steps between the two.
+
+A resource is described by the type and the properties that CloudFormation knows it by, so that one description makes
+the document and the calls. Source of the forms: the CloudFormation template reference.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+Properties: TypeAlias = Mapping[str, Any]
+"""JSON. A value `{"Ref": LOGICAL}` or `{"Fn::GetAtt": [LOGICAL, NAME]}` stands for what is known once that is made."""
+
+
+class Resource(Struct, frozen=True, kw_only=True):
+    """One part of a farm.
+
+    `logical` names it among the others, `kind` is CloudFormation's type of it (`AWS::SQS::Queue`), `name` what it is
+    called in the account. What it refers to stands before it.
+    """
+
+    logical: str
+    kind: str
+    name: str
+    properties: Properties
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A part as it is in the account. `id` is what its `Ref` stands for, `attributes` what Fn::GetAtt can ask of it.
+
+    `farm` is the value of its farm tag, None if it carries none; `made_by` is the CloudFormation stack that made it, ''
+    if none did.
+    """
+
+    id: str
+    properties: Properties
+    attributes: Mapping[str, str] = {}
+    farm: str | None = None
+    made_by: str = ""
+
+
+class Part(Struct, frozen=True, order=True):
+    """Something in the account that carries the farm's tag: its kind, its name (an id where it has none of its own).
+
+    `made_by` is the CloudFormation stack that made it, '' if none did.
+    """
+
+    kind: str
+    name: str
+    made_by: str = ""
+
+
+class Difference(Struct, frozen=True):
+    """A property that is not as it is wanted: its dotted path, and both values as JSON, '' for none."""
+
+    path: str
+    found: str
+    wanted: str
+
+
+class Deed(StrEnum):
+    """What is done about a part."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One part and what is done about it."""
+
+    deed: Deed
+    resource: Resource
+    differences: tuple[Difference, ...] = ()
+
+
+def resolved(value: Any, made: Mapping[str, Found]) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON with every reference to a part in `made` replaced; others stay as they are."""
+    match value:
+        case {"Ref": str(logical)} if len(value) == 1:
+            return made[logical].id if logical in made else value
+        case {"Fn::GetAtt": [str(logical), str(name)]} if len(value) == 1:
+            return made[logical].attributes.get(name, value) if logical in made else value
+        case Mapping():
+            return {key: resolved(inner, made) for key, inner in value.items()}
+        case str():
+            return value
+        case Sequence():
+            return [resolved(inner, made) for inner in value]
+        case _:
+            return value
+
+
+def differences(found: Properties, wanted: Properties) -> tuple[Difference, ...]:
+    """Compare what is wanted with what is there, property by property; what is not wanted, and there, does not count."""
+    from msgspec.json import encode
+
+    def text(value: Any) -> str:  # noqa: ANN401 - any JSON
+        return "" if value is None else encode(value, order="sorted").decode()
+
+    def walk(path: str, is_there: Any, is_wanted: Any) -> Iterator[Difference]:  # noqa: ANN401 - as above
+        if isinstance(is_wanted, Mapping) and isinstance(is_there, Mapping):
+            for key in is_wanted:
+                yield from walk(f"{path}.{key}" if path else key, is_there.get(key), is_wanted[key])
+        elif text(is_there) != text(is_wanted):
+            yield Difference(path, text(is_there), text(is_wanted))
+
+    return tuple(walk("", found, wanted))
