@@ -249,7 +249,8 @@ def _call(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Ca
 def cloud(ministack_url: str, moto_url: str) -> Iterator[Cloud]:
     """Run a cloud on these servers."""
     ministack, moto = urlsplit(ministack_url).netloc, urlsplit(moto_url).netloc
-    made = Cloud(servers={"dynamodb": ministack, "sqs": ministack, "ec2": moto, "s3": moto, "pricing": moto})
+    of_moto = dict.fromkeys(("ec2", "s3", "pricing", "iam", "ssm", "sts", "servicequotas", "cloudformation"), moto)
+    made = Cloud(servers={"dynamodb": ministack, "sqs": ministack, **of_moto})
     with answering(made.answer) as made.url:
         try:
             yield made

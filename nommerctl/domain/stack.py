@@ -95,7 +95,7 @@ def resolved(value: Any, made: Mapping[str, Found]) -> Any:  # noqa: ANN401 - an
 
 
 def differences(found: Properties, wanted: Properties) -> tuple[Difference, ...]:
-    """Compare what is wanted with what is there, property by property; what is not wanted, and there, does not count."""
+    """Compare what is there with what is wanted, property by property; what nobody wants may be there."""
     from msgspec.json import encode
 
     def text(value: Any) -> str:  # noqa: ANN401 - any JSON

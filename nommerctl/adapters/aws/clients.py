@@ -17,9 +17,13 @@ from nommerctl.errors import SettingsError
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_ec2.client import EC2Client
+    from types_boto3_iam.client import IAMClient
     from types_boto3_pricing.client import PricingClient
     from types_boto3_s3.client import S3Client
+    from types_boto3_service_quotas.client import ServiceQuotasClient
     from types_boto3_sqs.client import SQSClient
+    from types_boto3_ssm.client import SSMClient
+    from types_boto3_sts.client import STSClient
 
 CONNECT_TIMEOUT = 3
 """Seconds. botocore's own 60 s, times its tries, would let one call hang for minutes."""
@@ -44,7 +48,8 @@ class Clients:
     """Makes each client when it is first asked for. All of them may be used by several threads at once.
 
     What `keep_on` raises comes out of any call, before each of its tries: so a time limit is heeded between two.
-    `models` is the folder for a copy of what is used of AWS's models (see models.py), which only `makes_models` makes.
+    `models` is the folder for a copy of what passes use of AWS's models (see models.py), which only `makes_models`
+    makes; whoever asks for more than passes do (to bring a farm up, to examine it) goes without.
     """
 
     def __init__(
@@ -87,6 +92,30 @@ class Clients:
     def pricing(self) -> "PricingClient":
         """Of the Pricing API."""
         made: PricingClient = self._client("pricing", PRICING_REGION)
+        return made
+
+    @property
+    def iam(self) -> "IAMClient":
+        """Of IAM."""
+        made: IAMClient = self._client("iam")
+        return made
+
+    @property
+    def ssm(self) -> "SSMClient":
+        """Of the parameters of Systems Manager."""
+        made: SSMClient = self._client("ssm")
+        return made
+
+    @property
+    def sts(self) -> "STSClient":
+        """Of the Security Token Service."""
+        made: STSClient = self._client("sts")
+        return made
+
+    @property
+    def service_quotas(self) -> "ServiceQuotasClient":
+        """Of Service Quotas."""
+        made: ServiceQuotasClient = self._client("service-quotas")
         return made
 
     def s3(self, region: str | None = None) -> "S3Client":

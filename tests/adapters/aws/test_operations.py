@@ -15,7 +15,10 @@ from nommerctl.adapters.aws.operations import OPERATIONS
 Call: TypeAlias = tuple[str, str]
 """A service, or "" where the source does not say which, and what is called, by botocore's name for Python."""
 
-SOURCES = sorted(Path(next(iter(aws.__path__))).rglob("*.py"))
+FOLDER = Path(next(iter(aws.__path__)))
+
+SOURCES = sorted(each for each in FOLDER.rglob("*.py") if FOLDER / "stack" not in each.parents)
+"""All but what goes by botocore's own models."""
 
 FOR_WAITERS = {
     xform_name(waiter): xform_name(how["operation"])
