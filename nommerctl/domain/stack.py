@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 Properties: TypeAlias = Mapping[str, Any]
 """JSON. A value `{"Ref": LOGICAL}` or `{"Fn::GetAtt": [LOGICAL, NAME]}` stands for what is known once that is made."""
@@ -61,16 +61,15 @@ class Difference(Struct, frozen=True):
 
 
 class Deed(StrEnum):
-    """What is done about a part."""
+    """What is done about a part that is wanted."""
 
     CREATE = "create"
     UPDATE = "update"
     KEEP = "keep"
-    DELETE = "delete"
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One part and what is done about it."""
+    """A part that is wanted, and what is done about it: `differences` are those to what is there."""
 
     deed: Deed
     resource: Resource
@@ -109,3 +108,42 @@ def differences(found: Properties, wanted: Properties) -> tuple[Difference, ...]
             yield Difference(path, text(is_there), text(is_wanted))
 
     return tuple(walk("", found, wanted))
+
+
+def planned(wanted: Sequence[Resource], found: Mapping[str, Found]) -> tuple[Step, ...]:
+    """Plan how to come from what is there, by logical name, to what is wanted, in its order."""
+    return tuple(_step(resource, found) for resource in wanted)
+
+
+def _step(resource: Resource, found: Mapping[str, Found]) -> Step:
+    if resource.logical not in found:
+        return Step(deed=Deed.CREATE, resource=resource)
+    wanted = resolved(resource.properties, found)
+    gaps = differences(found[resource.logical].properties, wanted)
+    return Step(deed=Deed.UPDATE if gaps else Deed.KEEP, resource=resource, differences=gaps)
+
+
+def with_resolved(resource: Resource, made: Mapping[str, Found]) -> Resource:
+    """Return a part with every reference to what is made replaced."""
+    return structs.replace(resource, properties=resolved(resource.properties, made))
+
+
+KINDS = {
+    "AWS::EC2::LaunchTemplate": "launch template",
+    "AWS::SQS::Queue": "queue",
+    "AWS::DynamoDB::Table": "table",
+    "nommerctl::Wheel": "wheel",
+    "AWS::S3::Bucket": "bucket",
+    "AWS::IAM::InstanceProfile": "instance profile",
+    "AWS::IAM::Role": "role",
+    "AWS::EC2::SecurityGroup": "security group",
+}
+"""What people call each kind, in the order in which they are unmade.
+
+The launch template goes first, so that no new node comes up; what others hold, or refer to, goes after them.
+"""
+
+
+def called(kind: str, name: str) -> str:
+    """Return how a person names a part."""
+    return f"{KINDS.get(kind, kind)} {name}"

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic
 
 from nommerctl.domain.outcome import Change, Decision, Failure, Held, Outcome
 from nommerctl.errors import ConflictError, IllegalMoveError, ItemError
-from nommerctl.passes.means import Effect, FarmWrites
+from nommerctl.passes.means import Effect, FarmWrites, W_co
 
 PARALLEL = 8
 """How many tasks run side by side."""
@@ -46,16 +47,16 @@ class _Notes:
         )
 
 
-class Doer(_Notes):
+class DoerOf(_Notes, Generic[W_co]):
     """Does each effect with the means it was given; `heed` raises what ends the pass."""
 
     dry_run = False
 
-    def __init__(self, writes: FarmWrites, *, heed: Callable[[], None]) -> None:
+    def __init__(self, writes: W_co, *, heed: Callable[[], None]) -> None:
         super().__init__(heed=heed)
         self._writes = writes
 
-    def __call__(self, change: Change, effect: Effect) -> bool:
+    def __call__(self, change: Change, effect: Callable[[W_co], object]) -> bool:
         """Do one effect; note it as changed, failed or held."""
         self.heed()
         try:
@@ -69,10 +70,14 @@ class Doer(_Notes):
         self.note(change)
         return True
 
-    def quietly(self, effect: Effect) -> None:
+    def quietly(self, effect: Callable[[W_co], object]) -> None:
         """Do one effect without noting it."""
         self.heed()
         effect(self._writes)
+
+
+class Doer(DoerOf[FarmWrites]):
+    """Does the effects of a pass upon the farm."""
 
     def in_any_case(self, effect: Effect) -> None:
         """Do one effect without heeding anything, and without noting it."""
@@ -98,19 +103,23 @@ class Doer(_Notes):
                 done.result()
 
 
-class Rehearsal(_Notes):
+class RehearsalOf(_Notes, Generic[W_co]):
     """Lists each effect and does none: it was given nothing to do them with."""
 
     dry_run = True
 
-    def __call__(self, change: Change, effect: Effect) -> bool:  # noqa: ARG002 - it is not done
+    def __call__(self, change: Change, effect: Callable[[W_co], object]) -> bool:  # noqa: ARG002 - it is not done
         """Note the effect as what would be changed."""
         self.heed()
         self.note(change)
         return True
 
-    def quietly(self, effect: Effect) -> None:
+    def quietly(self, effect: Callable[[W_co], object]) -> None:
         """Nothing: nobody would be told of it."""
+
+
+class Rehearsal(RehearsalOf[FarmWrites]):
+    """Lists the effects of a pass upon the farm."""
 
     def in_any_case(self, effect: Effect) -> None:
         """Nothing: nothing was done that it could follow from."""
