@@ -6,12 +6,19 @@ the document and the calls. Source of the forms: the CloudFormation template ref
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 from msgspec import Struct, structs
 
 Properties: TypeAlias = Mapping[str, Any]
-"""JSON. A value `{"Ref": LOGICAL}` or `{"Fn::GetAtt": [LOGICAL, NAME]}` stands for what is known once that is made."""
+"""JSON. A value `{"Ref": LOGICAL}` or `{"Fn::GetAtt": [LOGICAL, NAME]}` stands for what is known once that is made.
+
+A property that is null is one that is not to be there.
+"""
+
+SHOWN_WHOLE = 100
+"""Characters of the longest value, as JSON, that a difference shows as it is."""
 
 
 class Resource(Struct, frozen=True, kw_only=True):
@@ -53,7 +60,10 @@ class Part(Struct, frozen=True, order=True):
 
 
 class Difference(Struct, frozen=True):
-    """A property that is not as it is wanted: its dotted path, and both values as JSON, '' for none."""
+    """A property that is not as it is wanted: its dotted path, and both values as JSON, '' for none.
+
+    Of a long text there is the SHA-256, its first digits, and its size instead.
+    """
 
     path: str
     found: str
@@ -95,19 +105,59 @@ def resolved(value: Any, made: Mapping[str, Found]) -> Any:  # noqa: ANN401 - an
 
 def differences(found: Properties, wanted: Properties) -> tuple[Difference, ...]:
     """Compare what is there with what is wanted, property by property; what nobody wants may be there."""
+    return tuple(_gaps("", found, wanted))
+
+
+def _gaps(path: str, found: Any, wanted: Any) -> Iterator[Difference]:  # noqa: ANN401 - any JSON
+    if _text(found) == _text(wanted):
+        return
+    match found, wanted:
+        case Mapping(), Mapping():
+            for key in wanted:
+                yield from _gaps(f"{path}.{key}" if path else key, found.get(key), wanted[key])
+        case (list() | tuple(), list() | tuple()) if _named(found) and _named(wanted):
+            there, needed = _named(found), _named(wanted)
+            for name in (*needed, *(name for name in there if name not in needed)):
+                yield from _gaps(f"{path}.{name}", there.get(name), needed.get(name))
+        case (list() | tuple(), list() | tuple()) if len(found) == len(wanted) and _is_long(found, wanted):
+            for place, (one, other) in enumerate(zip(found, wanted, strict=True)):
+                yield from _gaps(f"{path}.{place}", one, other)
+        case _:
+            yield Difference(path, _shortened(_text(found)), _shortened(_text(wanted)))
+
+
+def _named(values: Sequence[Any]) -> Mapping[str, Any]:
+    """Return a policy's statements by their names, empty for what is none of these."""
+    named = {value["Sid"]: value for value in values if isinstance(value, Mapping) and "Sid" in value}
+    return named if len(named) == len(values) else {}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON
     from msgspec.json import encode
 
-    def text(value: Any) -> str:  # noqa: ANN401 - any JSON
-        return "" if value is None else encode(value, order="sorted").decode()
+    return "" if value is None else encode(value, order="sorted").decode()
 
-    def walk(path: str, is_there: Any, is_wanted: Any) -> Iterator[Difference]:  # noqa: ANN401 - as above
-        if isinstance(is_wanted, Mapping) and isinstance(is_there, Mapping):
-            for key in is_wanted:
-                yield from walk(f"{path}.{key}" if path else key, is_there.get(key), is_wanted[key])
-        elif text(is_there) != text(is_wanted):
-            yield Difference(path, text(is_there), text(is_wanted))
 
-    return tuple(walk("", found, wanted))
+def _is_long(*values: Any) -> bool:  # noqa: ANN401 - any JSON
+    return any(len(_text(value)) > SHOWN_WHOLE for value in values)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= SHOWN_WHOLE:
+        return text
+    content = text.encode()
+    return f"sha256:{sha256(content).hexdigest()[:12]} ({len(content)} bytes)"
+
+
+def present(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON without the properties that are not to be there."""
+    match value:
+        case Mapping():
+            return {key: present(inner) for key, inner in value.items() if inner is not None}
+        case list() | tuple():
+            return [present(inner) for inner in value]
+        case _:
+            return value
 
 
 def planned(wanted: Sequence[Resource], found: Mapping[str, Found]) -> tuple[Step, ...]:

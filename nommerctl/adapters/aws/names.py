@@ -35,3 +35,13 @@ def dead_letters(queue: str) -> str:
 def launch_template(farm: str) -> str:
     """Return the name of the launch template of nodes, if the settings name no other."""
     return f"nommerctl-{farm}"
+
+
+def node_role(farm: str) -> str:
+    """Return the name of the role of nodes, and of the instance profile that has it."""
+    return f"nommerctl-{farm}-node"
+
+
+def security_group(farm: str) -> str:
+    """Return the name of the security group of nodes."""
+    return f"nommerctl-{farm}"

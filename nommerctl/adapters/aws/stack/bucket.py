@@ -16,7 +16,7 @@ from nommerctl.adapters.aws.stack.ownership import (
     shown_tags,
     tags_of,
 )
-from nommerctl.adapters.aws.stack.waiting import awaited
+from nommerctl.adapters.aws.stack.waiting import shown_at_last
 from nommerctl.domain.stack import Difference, Found, Part, Resource, differences
 from nommerctl.errors import ItemError, PermissionDeniedError
 
@@ -195,7 +195,7 @@ class Buckets:
         return [Part(self.kind, name, maker_of(tags))] if name and tags and farm_of(tags) == self._farm else []
 
     def _awaited(self, look: Callable[[], Any], late: str) -> Any:  # noqa: ANN401 - what `look` returns
-        return awaited(look, self._sleep, seconds=_LONGEST, late=f"{late}: run this again in a minute")
+        return shown_at_last(look, self._sleep, _LONGEST, f"{late}: run this again in a minute")
 
     def _is_there(self, name: str) -> bool:
         try:

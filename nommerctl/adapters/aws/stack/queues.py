@@ -17,7 +17,7 @@ from nommerctl.adapters.aws.stack.ownership import (
     shown_tags,
     tags_of,
 )
-from nommerctl.adapters.aws.stack.waiting import awaited
+from nommerctl.adapters.aws.stack.waiting import shown_at_last
 from nommerctl.domain.stack import Difference, Found, Part, Properties, Resource
 
 if TYPE_CHECKING:
@@ -61,18 +61,18 @@ class Queues:
     def create(self, resource: Resource) -> Found:
         """Make a queue with all its properties, in one call; wait for its name if that is still being deleted."""
         name = resource.name
-        url = awaited(
+        url = shown_at_last(
             lambda: self._made(resource),
             self._sleep,
             seconds=_AFTER_DELETION,
-            late=f"queue {name} was deleted a moment ago, and SQS does not let its name be used again yet: run this"
+            at_an_end=f"queue {name} was deleted a moment ago, and SQS does not let its name be used again yet: run this"
             " again in a minute",
         )
-        found = awaited(
+        found = shown_at_last(
             lambda: self._found(resource, url),
             self._sleep,
             seconds=_UNTIL_SHOWN,
-            late=f"SQS does not show queue {name} yet, which was just made: run this again",
+            at_an_end=f"SQS does not show queue {name} yet, which was just made: run this again",
         )
         check_not_foreign(found.farm, self._farm, self.kind, name)
         return found
@@ -104,11 +104,11 @@ class Queues:
                 except ClientError as error:
                     if code_of(error) not in _MISSING:
                         raise
-        awaited(
+        shown_at_last(
             lambda: True if self._url(name) is None else None,
             self._sleep,
             seconds=_AFTER_DELETION,
-            late=f"SQS still shows queue {name} {_AFTER_DELETION:.0f} s after its deletion: run this again in a minute",
+            at_an_end=f"SQS still shows queue {name} {_AFTER_DELETION:.0f} s after its deletion: run this again in a minute",
         )
 
     def parts(self) -> list[Part]:

@@ -18,7 +18,7 @@ from nommerctl.adapters.aws.stack.ownership import (
     tags_of,
 )
 from nommerctl.adapters.aws.stack.table_forms import missing_indexes, new_index, shape
-from nommerctl.adapters.aws.stack.waiting import awaited
+from nommerctl.adapters.aws.stack.waiting import shown_at_last
 from nommerctl.domain.stack import Difference, Found, Part, Properties, Resource, differences
 from nommerctl.errors import ItemError
 
@@ -219,7 +219,7 @@ class Tables:
         self._awaited(look, f"table {name} is still being deleted")
 
     def _awaited(self, look: Callable[[], T | None], late: str) -> T:
-        return awaited(look, self._sleep, seconds=_LONGEST, late=f"{late} after {_LONGEST:.0f} s: run this again later")
+        return shown_at_last(look, self._sleep, _LONGEST, f"{late} after {_LONGEST:.0f} s: run this again later")
 
     # --- changing
 
