@@ -37,6 +37,15 @@ class Call(NamedTuple):
     operation: str
 
 
+class Request(NamedTuple):
+    """A whole request, as it came."""
+
+    call: Call
+    method: str
+    path: str
+    body: bytes
+
+
 class Cut(Enum):
     """How an answer fails to come."""
 
@@ -122,6 +131,7 @@ class Cloud:
     servers: Mapping[str, str]
     url: str = ""
     calls: list[Call] = field(default_factory=list)
+    _requests: list[Request] | None = None
     _faults: dict[Call, list[Fault]] = field(default_factory=dict)
     _trouble: Trouble | None = None
     _orders: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
@@ -161,10 +171,20 @@ class Cloud:
         with self._lock:
             counted.update(self.calls[before:])
 
+    @contextmanager
+    def recording(self) -> Iterator[list[Request]]:
+        """Keep the requests that are made in this context."""
+        requests: list[Request] = []
+        with self._lock:
+            self._requests = requests
+        yield requests
+        with self._lock:
+            self._requests = None
+
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """Return the answer to a request, None if the connection breaks instead."""
         call = _call(method, path, headers, body)
-        fault = self._met(call)
+        fault = self._met(Request(call, method, path, body))
         if isinstance(fault, Answer):
             return fault
         if isinstance(fault, Mapping):
@@ -185,9 +205,12 @@ class Cloud:
         """Let go of those that wait."""
         self._closing.set()
 
-    def _met(self, call: Call) -> Fault | None:
+    def _met(self, request: Request) -> Fault | None:
+        call = request.call
         with self._lock:
             self.calls.append(call)
+            if self._requests is not None:
+                self._requests.append(request)
             if faults := self._faults.get(call):
                 return faults.pop(0)
             return self._trouble.fault if self._trouble and self._trouble.meets(call) else None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nommerctl import __version__
-from nommerctl.cli import inspect, jobs, passes, setup
+from nommerctl.cli import aws, inspect, jobs, passes, setup
 from nommerctl.cli.panels import INSPECT, JOBS, PASSES, SETUP, PanelGroup
 
 
@@ -88,6 +88,11 @@ def build() -> typer.Typer:
     config.command("show")(setup.config_show)
     app.add_typer(config, name="config", rich_help_panel=SETUP)
     app.command(rich_help_panel=SETUP)(setup.schedule)
+    account = _group("Bring a farm up in an AWS account, and take it down.")
+    account.command("bootstrap")(aws.bootstrap)
+    account.command("iam-policy")(aws.iam_policy)
+    account.command("teardown")(aws.teardown)
+    app.add_typer(account, name="aws", rich_help_panel=SETUP)
     queue = _group("Inspect and repair the queue of new jobs.")
     dead = _group("Messages that were received too often.")
     dead.command("list")(jobs.dead_list)

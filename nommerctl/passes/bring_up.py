@@ -28,7 +28,7 @@ def bring_up(reads: StackReads, perform: Doing[AccountWrites], wanted: Sequence[
         if step.deed is not Deed.KEEP:
             change = Change(step.deed.value, called(step.resource.kind, step.resource.name), _reason(step))
             perform(change, _done(step, found, made))
-    return perform.outcome("bootstrap", facts={"parts": len(wanted)})
+    return perform.outcome("bootstrap")
 
 
 def _reason(step: Step) -> str:

@@ -45,7 +45,7 @@ class AwsBackend:
         self._cached = cached
         self._clock = clock
         self._keep_on = keep_on
-        self._region = settings.region or environment.get("AWS_REGION", "")
+        self.region = settings.region or environment.get("AWS_REGION", "")
         self._outbox = Outbox()
 
     def look(self) -> FarmReads:
@@ -71,7 +71,7 @@ class AwsBackend:
 
     def _clients(self, *, makes_models: bool) -> Clients:
         return Clients(
-            region=self._region,
+            region=self.region,
             profile=self._settings.profile,
             keep_on=self._heeded,
             models=self._folder / "models",

@@ -38,6 +38,11 @@ def error_is_terminal() -> bool:
     return _is_terminal(sys.stderr)
 
 
+def input_is_terminal() -> bool:
+    """Whether standard input is a terminal: where a question can be answered."""
+    return _is_terminal(sys.stdin)
+
+
 def colored(environment: Mapping[str, str], *, is_terminal: bool) -> bool:
     """Whether to colour: never with NO_COLOR or on a dumb terminal, else on a terminal or with FORCE_COLOR."""
     if environment.get("NO_COLOR"):

@@ -65,8 +65,8 @@ class Queues:
             lambda: self._made(resource),
             self._sleep,
             seconds=_AFTER_DELETION,
-            at_an_end=f"queue {name} was deleted a moment ago, and SQS does not let its name be used again yet: run this"
-            " again in a minute",
+            at_an_end=f"queue {name} was deleted a moment ago, and SQS does not let its name be used again yet: run"
+            " this again in a minute",
         )
         found = shown_at_last(
             lambda: self._found(resource, url),
@@ -108,7 +108,8 @@ class Queues:
             lambda: True if self._url(name) is None else None,
             self._sleep,
             seconds=_AFTER_DELETION,
-            at_an_end=f"SQS still shows queue {name} {_AFTER_DELETION:.0f} s after its deletion: run this again in a minute",
+            at_an_end=f"SQS still shows queue {name} {_AFTER_DELETION:.0f} s after its deletion: run this again in a"
+            " minute",
         )
 
     def parts(self) -> list[Part]:
