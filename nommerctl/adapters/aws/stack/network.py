@@ -1,6 +1,7 @@
 """Security groups: `AWS::EC2::SecurityGroup`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +28,13 @@ FREED_WITHIN = 300.0
 """Seconds within which the network interfaces of nodes that were ended are gone: mostly it is one minute or two."""
 
 _DUPLICATE = "InvalidGroup.Duplicate"
+_DONE_BEFORE = frozenset(
+    {"InvalidPermission.Duplicate", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound"}
+)
+"""What EC2 answers to a change of rules that an earlier try has made, without an answer."""
+
+INBOUND, OUTBOUND = "SecurityGroupIngress", "SecurityGroupEgress"
+
 _GONE = "InvalidGroup.NotFound"
 _IN_USE = "DependencyViolation"
 
@@ -56,8 +64,8 @@ class SecurityGroups:
                 "GroupName": group["GroupName"],
                 "GroupDescription": group["Description"],
                 "VpcId": group["VpcId"],
-                "SecurityGroupIngress": _ordered(rules, resource, "SecurityGroupIngress", egress=False),
-                "SecurityGroupEgress": _ordered(rules, resource, "SecurityGroupEgress", egress=True),
+                INBOUND: _ordered(rules, resource, INBOUND),
+                OUTBOUND: _ordered(rules, resource, OUTBOUND),
                 "Tags": tags.among(resource.properties["Tags"]),
             },
             attributes={"GroupId": group["GroupId"], "VpcId": group["VpcId"]},
@@ -130,33 +138,20 @@ class SecurityGroups:
 
     def _set_rules(self, resource: Resource, found: Found) -> None:
         """Take away what is too much and add what is missing."""
-        wanted = resource.properties
-        self._revoke(resource, found)
         ec2, what = self._clients.ec2, called(self.kind, resource.name)
-        inbound = _without(wanted["SecurityGroupIngress"], found.properties["SecurityGroupIngress"])
-        if inbound:
-            with calling("ec2:AuthorizeSecurityGroupIngress", what):
-                ec2.authorize_security_group_ingress(GroupId=found.id, IpPermissions=_permissions(inbound))
-        outbound = _without(wanted["SecurityGroupEgress"], found.properties["SecurityGroupEgress"])
-        if outbound:
-            with calling("ec2:AuthorizeSecurityGroupEgress", what):
-                ec2.authorize_security_group_egress(GroupId=found.id, IpPermissions=_permissions(outbound))
-
-    def _revoke(self, resource: Resource, found: Found) -> None:
-        wanted, ec2, what = resource.properties, self._clients.ec2, called(self.kind, resource.name)
-        surplus = [
-            rule
-            for rule in self._rules(found.id)
-            if _rule(rule) not in wanted["SecurityGroupEgress" if rule["IsEgress"] else "SecurityGroupIngress"]
-        ]
-        inbound = [rule["SecurityGroupRuleId"] for rule in surplus if not rule["IsEgress"]]
-        outbound = [rule["SecurityGroupRuleId"] for rule in surplus if rule["IsEgress"]]
-        if inbound:
-            with calling("ec2:RevokeSecurityGroupIngress", what):
-                ec2.revoke_security_group_ingress(GroupId=found.id, SecurityGroupRuleIds=inbound)
-        if outbound:
-            with calling("ec2:RevokeSecurityGroupEgress", what):
-                ec2.revoke_security_group_egress(GroupId=found.id, SecurityGroupRuleIds=outbound)
+        for name, side, authorize, revoke in (
+            (INBOUND, "Ingress", ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress),
+            (OUTBOUND, "Egress", ec2.authorize_security_group_egress, ec2.revoke_security_group_egress),
+        ):
+            wanted, there = resource.properties[name], found.properties[name]
+            if _without(there, wanted):
+                rules = [each for each in self._rules(found.id) if each["IsEgress"] == (name == OUTBOUND)]
+                surplus = [each["SecurityGroupRuleId"] for each in rules if _rule(each) not in wanted]
+                with calling(f"ec2:RevokeSecurityGroup{side}", what), _unless_done_before():
+                    revoke(GroupId=found.id, SecurityGroupRuleIds=surplus)
+            if missing := _without(wanted, there):
+                with calling(f"ec2:AuthorizeSecurityGroup{side}", what), _unless_done_before():
+                    authorize(GroupId=found.id, IpPermissions=_permissions(missing))
 
     def _delete(self, part: Part, group: str) -> None:
         at_an_end = (
@@ -175,12 +170,19 @@ class SecurityGroups:
                 return
 
 
-def _ordered(
-    rules: "Iterable[SecurityGroupRuleTypeDef]", resource: Resource, name: str, *, egress: bool
-) -> list[dict[str, Any]]:
+@contextmanager
+def _unless_done_before() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in _DONE_BEFORE:
+            raise
+
+
+def _ordered(rules: "Iterable[SecurityGroupRuleTypeDef]", resource: Resource, name: str) -> list[dict[str, Any]]:
     """Return the rules of one direction, those that are wanted first and in the order in which they are."""
     wanted: list[dict[str, Any]] = list(resource.properties[name])
-    found = [_rule(rule) for rule in rules if rule["IsEgress"] is egress]
+    found = [_rule(rule) for rule in rules if rule["IsEgress"] == (name == OUTBOUND)]
     return sorted(found, key=lambda rule: wanted.index(rule) if rule in wanted else len(wanted))
 
 

@@ -173,4 +173,10 @@ def _text(document: Mapping[str, Any]) -> str:
 
 
 def _json(document: Any) -> Any:  # noqa: ANN401 - botocore decodes it, whatever its type says
-    return msgspec.json.decode(document) if isinstance(document, str) else document
+    """Return a policy as JSON; what is none stays text, and so is not as it is wanted."""
+    if not isinstance(document, str):
+        return document
+    try:
+        return msgspec.json.decode(document)
+    except msgspec.DecodeError:
+        return document

@@ -132,5 +132,6 @@ def node_account(moto_url: str) -> Iterator[NodeAccount]:
             patch.setenv(name, value)
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
         clients = Clients()
+        assert {each.meta.endpoint_url for each in (clients.ec2, clients.iam, clients.sts)} == {cloud.url}
         yield NodeAccount(cloud, clients, account_facts(clients, AwsSettings(instance_types=("c7i.large",))))
         clients.close()
