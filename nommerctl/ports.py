@@ -14,8 +14,9 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.cached import CacheStatus
-from nommerctl.domain.fleet import Depth, Heartbeat, Instance, Launch, NodeId, Pool, Spawned
+from nommerctl.domain.fleet import CheckIn, Depth, Heartbeat, Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
@@ -273,6 +274,9 @@ class Ledger(LedgerReads, Protocol):
     def forget(self, node: NodeId) -> None:
         """Drop a node's heartbeat; no error if it has none."""
 
+    def check_in(self, check_in: CheckIn) -> None:
+        """Keep what a node leaves with its first heartbeat, for 25 hours, whatever becomes of the node."""
+
     def journal(self, launch: Launch) -> None:
         """Write an order before it is given.
 
@@ -291,6 +295,15 @@ class Ledger(LedgerReads, Protocol):
 
         The pools that refused it are noted with the instant. It counts as repeated no more if the answer is certain.
         """
+
+    def switch(self, breaker: Breaker) -> None:
+        """Write the breaker's row.
+
+        ConflictError unless the one that stands has the `number` before its own: somebody else has switched it since.
+        """
+
+    def publish(self, text: str) -> None:
+        """Write the settings that nodes read."""
 
     def sign(self, at: Instant) -> None:
         """Leave the controller's sign of life, by which nodes know that somebody still looks after them."""

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from nommerctl.domain.job import Price
-from nommerctl.domain.times import AHEAD, Instant, micros
+from nommerctl.domain.times import AHEAD, Instant, micros, seconds_between
 from nommerctl.errors import NommerctlError
 
 NodeId: TypeAlias = str
@@ -16,7 +16,7 @@ class Instance(Struct, frozen=True):
     """What the fleet itself shows: a node exists, and whether it still runs. `launched` is when it was started.
 
     One that is `gone` has ended and is only shown for a while still: it counts no more. One that is not `ours` counts
-    towards the bound, and is left alone.
+    towards the bound, and is left alone. `failure` is what one that did not come up said of that, if anything.
     """
 
     id: NodeId
@@ -24,6 +24,7 @@ class Instance(Struct, frozen=True):
     launched: Instant
     gone: bool = False
     ours: bool = True
+    failure: str = ""
 
 
 class Pool(Struct, frozen=True, order=True):
@@ -81,6 +82,25 @@ class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     market: str = ""
 
 
+class CheckIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a node leaves in the ledger with its first heartbeat, and what outlives it: `at` that instant it was up.
+
+    `launched` is when it was launched, by the fleet's word. The rest is as in its heartbeats.
+    """
+
+    node: NodeId
+    launched: Instant
+    at: Instant
+    instance_type: str = ""
+    zone: str = ""
+    market: str = ""
+
+    @property
+    def lag(self) -> float:
+        """Its boot lag: seconds from its launch to its first heartbeat."""
+        return seconds_between(self.launched, self.at)
+
+
 class Launch(Struct, frozen=True, kw_only=True):
     """An order for nodes, journalled before it is given and repeated byte for byte until it is settled.
 
@@ -119,8 +139,9 @@ class Depth(Struct, frozen=True):
 class Node(Struct, frozen=True, kw_only=True):
     """A node as scale and `nodes` see it: the fleet's word and the ledger's, side by side.
 
-    `beat` is its last heartbeat, None if it never gave one. `marked` is when a pass first found it silent. `ordered` is
-    the order that it came of, None if none is known. One that is not `ours` counts, and scale leaves it alone.
+    `beat` is its last heartbeat, None if it never gave one, and `check_in` what it left with the first, None if it is
+    not known any more. `marked` is when a pass first found it silent. `ordered` is the order that it came of, None if
+    none is known. One that is not `ours` counts, and scale leaves it alone.
     """
 
     id: NodeId
@@ -128,6 +149,7 @@ class Node(Struct, frozen=True, kw_only=True):
     launched: Instant
     slots: int
     beat: Heartbeat | None = None
+    check_in: CheckIn | None = None
     marked: Instant | None = None
     ordered: Launch | None = None
     ours: bool = True
@@ -157,6 +179,7 @@ def joined(
     *,
     now: Instant,
     lag: float = 0.0,
+    check_ins: Mapping[NodeId, CheckIn] = {},
 ) -> list[Node]:
     """Put the fleet's word and the ledger's together: one Node for each that exists, by id.
 
@@ -186,6 +209,7 @@ def joined(
                 launched=instance.launched,
                 slots=beat.slots if beat else order.slots if order else int(instance.ours),
                 beat=beat,
+                check_in=check_ins.get(instance.id),
                 marked=row.marked if row else None,
                 ordered=order,
                 ours=instance.ours,

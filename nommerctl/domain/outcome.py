@@ -51,10 +51,18 @@ class Decision(Struct, frozen=True, kw_only=True):
     held: tuple[str, ...] = ()
 
 
+class Notice(Struct, frozen=True):
+    """What every command is to say until the next pass, or an instant, whichever comes first; nothing if `text` is."""
+
+    text: str = ""
+    until: Instant | None = None
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """The result of one pass. `facts` is what it saw, in words and numbers, ready for JSON.
 
     `ended_by` is what ended the pass before its time (a limit, a signal, a store that is away), after the rest of it.
+    `notice` is None if the pass found neither that there is something to say in every command, nor that there is not.
     """
 
     command: str
@@ -64,6 +72,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()
     facts: dict[str, int] = {}
     plan: Decision | None = None
+    notice: Notice | None = None
     ended_by: NommerctlError | None = None
 
     @property

@@ -9,9 +9,10 @@ from typing import assert_never
 
 from msgspec import Struct
 
+from nommerctl.domain.breaker import BreakerState, Standing, boots, standing
 from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import Policy, ScaleSettings
-from nommerctl.domain.fleet import REFUSED_FOR, Depth, Launch, Node
+from nommerctl.domain.fleet import REFUSED_FOR, Depth, Instance, Launch, Node
 from nommerctl.domain.job import ON_DEMAND_WITHIN
 from nommerctl.domain.outcome import Held
 from nommerctl.domain.overview import Overview
@@ -28,10 +29,10 @@ class FarmView(Struct, frozen=True, kw_only=True):
 
     The ledger was read before the nodes: an order under its generation is void if another was settled since. `changes`
     is None where cache and queue of new jobs agree; `may_resync` is whether such a difference is worth a resync, which
-    reads the whole store. `on_demand` is how many jobs wait for a node that nobody takes
-    away. `in_doubt` is how many nodes may exist besides those in `nodes`, or come yet. `cache_age` is the seconds since
-    the last refresh, None if there never was one, negative if the clock went back since; `cache_max_age` is what is
-    allowed.
+    reads the whole store. `on_demand` is how many jobs wait for a node that nobody takes away. `instances` is what the
+    fleet shows, those that are gone too, `fleet_lag` how many seconds that may take. `in_doubt` is how many nodes may
+    exist besides those in `nodes`, or come yet. `cache_age` is the seconds since the last refresh, None if there never
+    was one, negative if the clock went back since; `cache_max_age` is what is allowed.
     """
 
     jobs: dict[JobState, int]
@@ -40,6 +41,8 @@ class FarmView(Struct, frozen=True, kw_only=True):
     may_resync: bool = True
     on_demand: int = 0
     nodes: tuple[Node, ...]
+    instances: tuple[Instance, ...] = ()
+    fleet_lag: float = 0.0
     ledger: Overview
     in_doubt: int = 0
     cache_age: float | None
@@ -66,7 +69,8 @@ class Ending(Struct, frozen=True):
 class ScalePlan(Struct, frozen=True, kw_only=True):
     """What one pass of scale is going to do. `again` is an order to be repeated as it was journalled.
 
-    With `on_demand` the nodes to be launched are such that nobody takes away.
+    With `on_demand` the nodes to be launched are such that nobody takes away. `breaker` is how that stands, None if it
+    was not looked at.
     """
 
     launch: int = 0
@@ -77,6 +81,7 @@ class ScalePlan(Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()
     reasons: tuple[str, ...] = ()
     resync: bool = False
+    breaker: Standing | None = None
 
 
 def _silence(node: Node, now: Instant) -> str:
@@ -175,12 +180,33 @@ def _on_demand(view: FarmView, sound: Sequence[Node], settings: ScaleSettings, n
     return -(-max(min(view.on_demand, view.demand) - free, 0) // settings.jobs_per_node)
 
 
+def breaker_standing(view: FarmView, settings: ScaleSettings, now: Instant) -> Standing:
+    """Return how the breaker stands by what was read."""
+    booted = boots(
+        view.ledger.launches,
+        up=view.ledger.came_up,
+        instances=view.instances,
+        lag=view.fleet_lag,
+        limit=settings.boot_limit,
+        now=now,
+    )
+    return standing(view.ledger.breaker, booted, settings, now)
+
+
+def _broken(wanted: int, breaker: Standing) -> tuple[int, tuple[Held, ...]]:
+    """Cut what the limits leave down to what the breaker lets through; it is said as long as it is not closed."""
+    if breaker.state is BreakerState.CLOSED:
+        return wanted, ()
+    launch = min(wanted, breaker.most or 0)
+    return launch, (Held("breaker", breaker.sentence, wanted - launch),)
+
+
 def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     """Plan one pass: pure, and the same for a dry run.
 
     The bound (I2): every node that exists and is not proven dead counts, silent ones and those about to be ended too;
     so do those in doubt, and an order whose answer is not known: while there is one, it is repeated and nothing else is
-    launched.
+    launched. The breaker holds whatever else is wanted, but for such an order: it has been given.
     """
     blind = _partial_knowledge(view)
     if blind is not None:
@@ -188,25 +214,36 @@ def decide(view: FarmView, settings: ScaleSettings, now: Instant) -> ScalePlan:
     end, mark, sound = _judge_nodes(view, settings, now)
     living = sum(node.alive for node in view.nodes)
     slots = sum(node.slots for node in sound)
+    breaker = breaker_standing(view, settings, now)
     resync = view.may_resync and view.changes is not None and view.changes.total == 0
     reasons = [f"{ending.node}: {ending.reason}" for ending in (*end, *mark)]
     unsettled = view.ledger.unsettled
     if unsettled is not None:
         reasons.append(f"the answer to order {unsettled.token} is not known: it is given again, unchanged")
-        return ScalePlan(again=unsettled, end=tuple(end), mark=tuple(mark), reasons=tuple(reasons), resync=resync)
+        return ScalePlan(
+            again=unsettled,
+            end=tuple(end),
+            mark=tuple(mark),
+            held=_broken(0, breaker)[1],
+            reasons=tuple(reasons),
+            resync=resync,
+            breaker=breaker,
+        )
     wanted, why = _policy(settings.policy)(view.demand, slots, settings)
     if living + wanted < settings.min_nodes:
         wanted, why = settings.min_nodes - living, f"{living} nodes are fewer than min_nodes = {settings.min_nodes}"
     on_demand = _on_demand(view, sound, settings, now)
     if on_demand:
         wanted, why = on_demand, f"{counted(view.on_demand, 'job')} interrupted too often for spot: on-demand"
-    launch, held = _capped(wanted, settings.max_nodes - living - view.in_doubt, settings)
+    allowed, held = _capped(wanted, settings.max_nodes - living - view.in_doubt, settings)
+    launch, broken = _broken(allowed, breaker)
     return ScalePlan(
         launch=launch,
         on_demand=bool(on_demand),
         end=tuple(end),
         mark=tuple(mark),
-        held=held,
+        held=(*held, *broken),
         reasons=(why, *reasons),
         resync=resync,
+        breaker=breaker,
     )

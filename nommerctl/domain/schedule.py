@@ -14,7 +14,8 @@ class PassRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of the runs of one pass.
 
     `started` is the last start, `code` the exit code of the last run that ended, `succeeded` when a run last ended
-    well. `unattended_since` is the first start by a scheduler, without a terminal; None if there was none.
+    well. `unattended_since` is the first start by a scheduler, without a terminal; None if there was none. `notice` is
+    what every command has to say since the last run, before `notice_until`; empty if there is nothing.
     """
 
     name: str
@@ -22,6 +23,13 @@ class PassRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: int | None = None
     succeeded: Instant | None = None
     unattended_since: Instant | None = None
+    notice: str = ""
+    notice_until: Instant | None = None
+
+
+def noticed(record: PassRecord, now: Instant) -> str:
+    """Return what every command has to say now since this pass last ran."""
+    return record.notice if record.notice_until is None or now < record.notice_until else ""
 
 
 def is_regular(seconds: float) -> bool:

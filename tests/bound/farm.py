@@ -10,8 +10,9 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.ec2 import LAG, EC2InstanceManager
 from nommerctl.adapters.aws.names import ORDER_TAG
+from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.config import AwsSettings, CacheSettings, ScaleSettings
-from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Pool, Spawned
+from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.outcome import Decision, Outcome
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
@@ -162,6 +163,15 @@ class SteppedLedger:
 
     def settle(self, token: str, spawned: Spawned) -> None:
         self._step("settle", lambda: self._ledger.settle(token, spawned))
+
+    def check_in(self, check_in: CheckIn) -> None:
+        self._ledger.check_in(check_in)
+
+    def switch(self, breaker: Breaker) -> None:
+        self._step("switch", lambda: self._ledger.switch(breaker))
+
+    def publish(self, text: str) -> None:
+        self._step("publish", lambda: self._ledger.publish(text))
 
     def sign(self, at: Instant) -> None:
         self._ledger.sign(at)

@@ -113,7 +113,13 @@ Event: TypeAlias = (
 )
 
 GIVE = ("CreateFleet", "RunInstances")
-STEPS = (GIVE, ("settle",), ("journal", "repeat"), ("DescribeInstances",), ("decide", "mark", "TerminateInstances"))
+STEPS = (
+    GIVE,
+    ("settle",),
+    ("journal", "repeat"),
+    ("DescribeInstances",),
+    ("decide", "mark", "switch", "TerminateInstances"),
+)
 
 _controllers = st.integers(0, 2)
 _seconds = st.sampled_from([60.0, 1.0, 30.0, 200.0, 500.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 6 * 3600.0 - 60])

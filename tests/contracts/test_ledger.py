@@ -5,7 +5,8 @@ import threading
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.fleet import REFUSED_FOR, Heartbeat, Launch, Pool, Refusal, Spawned
+from nommerctl.domain.breaker import Breaker
+from nommerctl.domain.fleet import REFUSED_FOR, CheckIn, Heartbeat, Launch, Pool, Refusal, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError
@@ -102,6 +103,112 @@ def test_a_forgotten_node_is_gone(ledger: Ledger) -> None:
     ledger.forget("node-1")
 
     assert ledger.overview().heartbeats == {}
+
+
+# --- check-ins
+
+
+CHECK_IN = CheckIn(
+    node="node-1",
+    launched=START,
+    at=START + micros(42.5),
+    instance_type="c7i.large",
+    zone="eu-central-1b",
+    market="spot",
+)
+
+
+def test_a_check_in_reads_back_whole_and_outlives_the_node(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+    ledger.check_in(CHECK_IN)
+    ledger.forget("node-1")
+
+    assert ledger.overview().check_ins == {"node-1": CHECK_IN}
+    assert ledger.overview().came_up == {"node-1"}
+
+
+def test_a_node_that_starts_again_checks_in_again(ledger: Ledger) -> None:
+    again = structs.replace(CHECK_IN, launched=START + micros(600), at=START + micros(630))
+    for check_in in (CHECK_IN, again):
+        ledger.check_in(check_in)
+
+    assert ledger.overview().check_ins == {"node-1": again}
+
+
+def test_check_ins_are_those_of_25_hours_longer_than_the_orders(ledger: Ledger, clock: FakeClock) -> None:
+    ledger.check_in(structs.replace(CHECK_IN, at=START))
+
+    clock.advance(DAY + HOUR)
+    assert list(ledger.overview().check_ins) == ["node-1"]
+    clock.advance(1)
+    assert ledger.overview().check_ins == {}
+
+
+def test_a_node_came_up_that_gave_a_heartbeat_and_not_if_it_was_only_marked(ledger: Ledger) -> None:
+    ledger.beat(BEAT)
+    ledger.mark("node-2", START)
+
+    assert ledger.overview().came_up == {"node-1"}
+
+
+# --- the breaker
+
+
+OPENED = Breaker(number=1, opened=START, reason="3 nodes in a row never gave a heartbeat")
+
+
+def test_the_breaker_of_a_new_farm_is_closed(ledger: Ledger) -> None:
+    assert ledger.overview().breaker == Breaker()
+
+
+def test_it_is_opened_and_closed_again(ledger: Ledger) -> None:
+    ledger.switch(OPENED)
+    assert ledger.overview().breaker == OPENED
+
+    closed = Breaker(number=2, resumed=START + micros(60))
+    ledger.switch(closed)
+    assert ledger.overview().breaker == closed
+
+
+def test_a_switch_of_one_that_somebody_else_switched_is_refused(ledger: Ledger) -> None:
+    ledger.switch(OPENED)
+    late = (
+        structs.replace(OPENED, reason="another"),
+        Breaker(number=3),
+        Breaker(),
+    )
+
+    for breaker in late:
+        with pytest.raises(ConflictError, match="meanwhile"):
+            ledger.switch(breaker)
+
+    assert ledger.overview().breaker == OPENED
+
+
+def test_the_first_switch_is_number_1(ledger: Ledger) -> None:
+    with pytest.raises(ConflictError, match="meanwhile"):
+        ledger.switch(structs.replace(OPENED, number=2))
+
+    assert ledger.overview().breaker == Breaker()
+
+
+def test_switching_it_so_again_changes_nothing(ledger: Ledger) -> None:
+    ledger.switch(OPENED)
+    ledger.switch(OPENED)
+
+    assert ledger.overview().breaker == OPENED
+
+
+# --- settings for nodes
+
+
+def test_settings_for_nodes_are_those_that_were_published_last(ledger: Ledger) -> None:
+    assert ledger.overview().node_settings == ""
+
+    for text in ('{"worker": {"lease": 90.0}}', '{"worker": {"lease": 60.0}}'):
+        ledger.publish(text)
+
+    assert ledger.overview().node_settings == '{"worker": {"lease": 60.0}}'
 
 
 # --- launches and the generation

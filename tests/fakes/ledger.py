@@ -4,7 +4,8 @@ import threading
 
 from msgspec import structs
 
-from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
+from nommerctl.domain.breaker import Breaker
+from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
@@ -25,6 +26,9 @@ class FakeLedger:
         self._generation = 0
         self._refused: dict[Pool, Instant] = {}
         self._seen: Instant | None = None
+        self._check_ins: dict[NodeId, CheckIn] = {}
+        self._breaker = Breaker()
+        self._node_settings = ""
         self._lock = threading.Lock()
 
     def overview(self) -> Overview:
@@ -38,6 +42,11 @@ class FakeLedger:
                 refusals=tuple(Refusal(pool, at) for pool, at in sorted(self._refused.items())),
                 decision=next(iter(self._newest_first()), None),
                 controller_seen=self._seen,
+                check_ins={
+                    node: each for node, each in self._check_ins.items() if each.at >= now - _DAY - micros(3600)
+                },
+                breaker=self._breaker,
+                node_settings=self._node_settings,
             )
 
     def decisions(self, limit: int) -> list[Decision]:
@@ -59,6 +68,10 @@ class FakeLedger:
     def forget(self, node: NodeId) -> None:
         with self._lock:
             self._beats.pop(node, None)
+
+    def check_in(self, check_in: CheckIn) -> None:
+        with self._lock:
+            self._check_ins[check_in.node] = check_in
 
     def journal(self, launch: Launch) -> None:
         with self._lock:
@@ -92,6 +105,18 @@ class FakeLedger:
                 )
                 self._generation += 1
                 self._refused |= dict.fromkeys(spawned.refused, self._clock())
+
+    def switch(self, breaker: Breaker) -> None:
+        with self._lock:
+            if breaker == self._breaker:
+                return
+            if breaker.number != self._breaker.number + 1:
+                msg = "the breaker has been switched meanwhile"
+                raise ConflictError(msg)
+            self._breaker = breaker
+
+    def publish(self, text: str) -> None:
+        self._node_settings = text
 
     def sign(self, at: Instant) -> None:
         self._seen = at

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, ParamValidationError
 
 from nommerctl.adapters.aws.errors import calling, code_of, message_of
-from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG
+from nommerctl.adapters.aws.names import FAILURE_TAG, FARM_TAG, ORDER_TAG
 from nommerctl.adapters.aws.orders import Order, composed, order_of
 from nommerctl.adapters.aws.refusals import answered, fault, is_capacity, mistaken, without_room
 from nommerctl.domain.batches import batches
@@ -232,13 +232,18 @@ def _tagged(key: str, value: str) -> "FilterTypeDef":
 
 def _farm_of(instance: "InstanceTypeDef") -> str | None:
     """Return the farm that an instance carries the tag of, None if it carries none."""
-    return next((tag.get("Value") for tag in instance.get("Tags", []) if tag.get("Key") == FARM_TAG), None)
+    return _tag_of(instance, FARM_TAG)
+
+
+def _tag_of(instance: "InstanceTypeDef", key: str) -> str | None:
+    return next((tag.get("Value") for tag in instance.get("Tags", []) if tag.get("Key") == key), None)
 
 
 def _instance(found: "InstanceTypeDef", *, ours: bool) -> Instance:
     alive = found["State"]["Name"] in _ALIVE
     launched = round(found["LaunchTime"].timestamp() * 1_000_000)
-    return Instance(found["InstanceId"], alive=alive, launched=launched, gone=not alive, ours=ours)
+    failure = _tag_of(found, FAILURE_TAG) or ""
+    return Instance(found["InstanceId"], alive=alive, launched=launched, gone=not alive, ours=ours, failure=failure)
 
 
 def _left(farm: str, foreign: Sequence[NodeId], protected: Sequence[NodeId]) -> list[str]:

@@ -6,6 +6,7 @@ and of a known form, or it says nothing.
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from time import monotonic
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from nommerctl.adapters.http import Line, attended, translated
+from nommerctl.domain.times import Instant
 from nommerctl.errors import TransferError, UnreachableError
 
 ENDPOINT = "http://169.254.169.254"
@@ -37,7 +39,10 @@ _MARKETS = {b"spot": "spot", b"on-demand": "on-demand"}
 
 
 class NodeIdentity(Struct, frozen=True, kw_only=True):
-    """Which instance this machine is. `market` is "spot", "on-demand", or empty for one bought in another way."""
+    """Which instance this machine is. `market` is "spot", "on-demand", or empty for one bought in another way.
+
+    `launched` is when it was launched, None if the service does not say.
+    """
 
     instance: str
     instance_type: str
@@ -45,6 +50,7 @@ class NodeIdentity(Struct, frozen=True, kw_only=True):
     region: str
     market: str
     public_ipv4: bool
+    launched: Instant | None = None
 
 
 class _Document(Struct, frozen=True, rename="camel"):
@@ -54,6 +60,7 @@ class _Document(Struct, frozen=True, rename="camel"):
     instance_type: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\.[a-z0-9-]{1,40}\Z")]
     availability_zone: Annotated[str, Meta(pattern=r"^[a-z]{2}[a-z0-9-]{1,40}\Z")]
     region: Annotated[str, Meta(pattern=r"^[a-z]{2}[a-z0-9-]{1,40}\Z")]
+    pending_time: str = ""
 
 
 class _Action(Struct, frozen=True):
@@ -86,6 +93,7 @@ class InstanceMetadata:
             region=document.region,
             market=_MARKETS.get(life_cycle.strip(), ""),
             public_ipv4=bool(public),
+            launched=_instant(document.pending_time),
         )
 
     def announced(self) -> str | None:
@@ -143,6 +151,16 @@ class InstanceMetadata:
         except TransferError as error:
             msg = f"the metadata service of EC2 does not answer: {error}"
             raise UnreachableError(msg) from error
+
+
+def _instant(text: str) -> Instant | None:
+    """Return the instant in a text such as `2026-01-01T09:00:00Z`, None if there is none."""
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
+    except ValueError:
+        return None
 
 
 def _interruption(body: bytes) -> str:

@@ -10,9 +10,12 @@ from nommerctl.adapters.aws.ledger_items import (
     FARM,
     GENERATION,
     LAST_DECISION,
+    NODE_SETTINGS,
     REPEATED,
     answer_values,
     beat_item,
+    breaker_item,
+    check_in_item,
     damaged,
     decision_key,
     decision_of,
@@ -29,7 +32,8 @@ from nommerctl.adapters.aws.ledger_items import (
 from nommerctl.adapters.aws.names import ledger_table
 from nommerctl.adapters.aws.resources import EXPIRES
 from nommerctl.adapters.aws.tables import Item, Table, delete, put, update
-from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Spawned
+from nommerctl.domain.breaker import Breaker
+from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
@@ -94,6 +98,10 @@ class DynamoLedger(DynamoLedgerReads):
         """Drop a node's heartbeat; no error if it has none."""
         self._table.write(delete(node_key(node)))
 
+    def check_in(self, check_in: CheckIn) -> None:
+        """Keep what a node leaves with its first heartbeat."""
+        self._table.write(put(check_in_item(check_in)))
+
     def journal(self, launch: Launch) -> None:
         """Write an order before it is given; ConflictError if somebody else decided at the same time."""
         first = "attribute_not_exists(#generation) OR " if launch.generation == 0 else ""
@@ -143,6 +151,20 @@ class DynamoLedger(DynamoLedgerReads):
         failed = self._table.write_together([turn, order])
         if 1 in failed and 0 not in failed:
             raise damaged(launch_key(token), self._table.name, "it is not there")
+
+    def switch(self, breaker: Breaker) -> None:
+        """Write the breaker's row; ConflictError if it has been switched since."""
+        item = breaker_item(breaker)
+        first = "attribute_not_exists(#key) OR " if breaker.number == 1 else ""
+        values = {":before": {"N": str(breaker.number - 1)}}
+        standing = self._table.write(put(item, condition=f"{first}#number = :before", values=values))
+        if standing is not None and standing.item.get("record") != item["record"]:
+            msg = "the breaker has been switched meanwhile"
+            raise ConflictError(msg)
+
+    def publish(self, text: str) -> None:
+        """Write the settings that nodes read."""
+        self._table.write(put({**key_of(NODE_SETTINGS), "text": {"S": text}}))
 
     def sign(self, at: Instant) -> None:
         """Leave the controller's sign of life."""

@@ -1,7 +1,7 @@
 """The items of the table of the ledger, and what they say.
 
-All that is read together stands in one partition, so that one query reads it: control/*, launch/TOKEN and node/ID. The
-decisions, which are many, stand in another.
+All that is read together stands in one partition, so that one query reads it: control/*, settings/worker, launch/TOKEN,
+node/ID and boot/ID. The decisions, which are many, stand in another.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 
 from nommerctl.adapters.aws.resources import EXPIRES
 from nommerctl.adapters.aws.tables import Item
-from nommerctl.domain.fleet import Heartbeat, Launch, NodeId, Pool, Refusal
+from nommerctl.domain.breaker import Breaker
+from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Pool, Refusal
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.text import shown
@@ -32,7 +33,10 @@ REPEATED = "repeated"
 
 CONTROLLER = "control/controller"
 LAST_DECISION = "control/decision"
+BREAKER = "control/breaker"
+NODE_SETTINGS = "settings/worker"
 _LAUNCH = "launch/"
+_BOOT = "boot/"
 _NODE = "node/"
 
 _DAY = 24 * 3600
@@ -40,6 +44,8 @@ _LAUNCHES_SHOWN = micros(_DAY)
 _LAUNCHES_KEPT = _DAY + 3600
 _REFUSALS_SHOWN = micros(3600)
 _BEATS_KEPT = _DAY
+_CHECK_INS_SHOWN = micros(_DAY + 3600)
+_CHECK_INS_KEPT = _DAY + 2 * 3600
 DECISIONS_KEPT = 7 * _DAY
 """Seconds."""
 
@@ -54,6 +60,8 @@ class _Answer(Struct, frozen=True):
 
 _to_json = msgspec.json.Encoder()
 _heartbeats = msgspec.json.Decoder(Heartbeat)
+_check_ins = msgspec.json.Decoder(CheckIn)
+_breakers = msgspec.json.Decoder(Breaker)
 _launches = msgspec.json.Decoder(Launch)
 _answers = msgspec.json.Decoder(_Answer)
 _decisions = msgspec.json.Decoder(Decision)
@@ -112,6 +120,17 @@ def beat_item(beat: Heartbeat) -> Item:
     return {**node_key(beat.node), **record, **marked, EXPIRES: expiry(beat.at, _BEATS_KEPT)}
 
 
+def check_in_item(check_in: CheckIn) -> Item:
+    """Return the item of a node's first heartbeat."""
+    record = {"record": text_of(check_in), EXPIRES: expiry(check_in.at, _CHECK_INS_KEPT)}
+    return {**key_of(_BOOT + check_in.node), **record}
+
+
+def breaker_item(breaker: Breaker) -> Item:
+    """Return the item of the breaker; its number stands beside it, for conditions."""
+    return {**key_of(BREAKER), "record": text_of(breaker), "number": {"N": str(breaker.number)}}
+
+
 def decision_key(at: Instant, number: int = 0) -> Item:
     """Return the key of a decision: that of a later one, or of one with a higher number at the same instant, is higher.
 
@@ -143,14 +162,18 @@ def overview_of(items: Iterable[Item], table: str, now: Instant) -> Overview | N
         return None
     shown_ones = [each for each in launches if not each.settled or each.ordered >= now - _LAUNCHES_SHOWN]
     answers = [_decoded(item, "answer", _answers, table) for item in rows.values() if "answer" in item]
+    check_ins = [_check_in(item, table) for key, item in rows.items() if key.startswith(_BOOT)]
     beats = [_beat(item, table) for key, item in rows.items() if key.startswith(_NODE)]
     return Overview(
         generation=generation_of(control, table),
         heartbeats={beat.node: beat for beat in beats},
+        check_ins={each.node: each for each in check_ins if each.at >= now - _CHECK_INS_SHOWN},
+        breaker=_decoded(rows[BREAKER], "record", _breakers, table) if BREAKER in rows else Breaker(),
         launches=tuple(sorted(shown_ones, key=lambda launch: launch.ordered)),
         refusals=_refusals(answers, now - _REFUSALS_SHOWN),
         decision=decision_of(rows[LAST_DECISION], table) if LAST_DECISION in rows else None,
         controller_seen=_number(rows[CONTROLLER], "at", table) if CONTROLLER in rows else None,
+        node_settings=_text(rows[NODE_SETTINGS], "text", table) if NODE_SETTINGS in rows else "",
     )
 
 
@@ -182,6 +205,13 @@ def _beat(item: Item, table: str) -> Heartbeat:
     if item["key"]["S"] != _NODE + beat.node:
         raise damaged(item, table, "it is that of another node")
     return structs.replace(beat, marked=_number(item, "marked", table)) if "marked" in item else beat
+
+
+def _check_in(item: Item, table: str) -> CheckIn:
+    check_in = _decoded(item, "record", _check_ins, table)
+    if item["key"]["S"] != _BOOT + check_in.node:
+        raise damaged(item, table, "it is that of another node")
+    return check_in
 
 
 def _decoded(item: Item, attribute: str, decoder: msgspec.json.Decoder[R], table: str) -> R:

@@ -7,6 +7,10 @@ ORDER_TAG = "nommerctl:order"
 """The tag of a node that says which order it came of."""
 
 
+FAILURE_TAG = "nommerctl:failure"
+"""The tag in which a node that did not come up says why."""
+
+
 def jobs_table(farm: str) -> str:
     """Return the name of the table of jobs."""
     return f"nommerctl-{farm}-jobs"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from nommerctl.adapters import os_errors
-from nommerctl.adapters.local.schema import APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
+from nommerctl.adapters.local.schema import ADDED, APPLICATION_ID, SCHEMA_VERSION, STATEMENTS
 from nommerctl.adapters.sqlite_errors import ERRORS, is_busy, translated
 from nommerctl.errors import TryAgainError, UnreachableError
 
@@ -236,17 +236,25 @@ def _create(path: Path) -> None:
 
 
 def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables in an empty file; UnreachableError if the file holds something else."""
+    """Make the tables in an empty file, and those that an older release did not make.
+
+    UnreachableError if the file holds something else.
+    """
     connection.execute("BEGIN")
-    made = is_ours(connection, path)
+    made = is_ours(connection, path) and has_added(connection)
     connection.commit()
     if made:
         return
     connection.execute("BEGIN IMMEDIATE")
-    if not is_ours(connection, path):  # another process may have been first
-        for statement in STATEMENTS:
-            connection.execute(statement)
+    for statement in ADDED if is_ours(connection, path) else STATEMENTS:  # another process may have been first
+        connection.execute(statement)
     connection.commit()
+
+
+def has_added(connection: sqlite3.Connection) -> bool:
+    """Whether the tables that younger releases brought are there."""
+    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('check_ins', 'documents')")
+    return bool(found.fetchone()[0] == len(ADDED))
 
 
 def is_ours(connection: sqlite3.Connection, path: Path) -> bool:

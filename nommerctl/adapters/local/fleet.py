@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nommerctl.adapters.local.node_home import UNNAMED, NodeHome
-from nommerctl.adapters.local.worker_log import drop_old_logs, open_log
+from nommerctl.adapters.local.worker_log import drop_old_logs, last_line, open_log
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.times import micros
@@ -30,13 +30,18 @@ _NODE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 
 
 class LocalFleetReads:
-    """The nodes of this machine, looked at. `folder` is the state folder's `workers`; it need not exist."""
+    """The nodes of this machine, looked at.
+
+    `folder` is the state folder's `workers`, `logs` where the nodes' logs are; they need not exist. What a node that
+    died said last is taken for its failure.
+    """
 
     lag = 0.0
     offers_on_demand = False
 
-    def __init__(self, folder: Path, *, worker: Sequence[str]) -> None:
+    def __init__(self, folder: Path, logs: Path, *, worker: Sequence[str]) -> None:
         self._folder = folder
+        self._logs = logs
         self._worker = tuple(worker)
 
     def get_instances(self) -> list[Instance]:
@@ -49,7 +54,12 @@ class LocalFleetReads:
             msg = f"the folder of the workers cannot be read: {error}"
             raise UnreachableError(msg) from error
         homes = [NodeHome(entry) for entry in entries if _NODE_ID.fullmatch(entry.name)]
-        return [Instance(home.node, home.alive(), home.birth().launched) for home in homes]
+        return [self._instance(home) for home in homes]
+
+    def _instance(self, home: NodeHome) -> Instance:
+        alive = home.alive()
+        failure = "" if alive else last_line(self._logs, home.node)
+        return Instance(home.node, alive, home.birth().launched, failure=failure)
 
     def request(
         self,
@@ -77,8 +87,7 @@ class LocalFleet(LocalFleetReads):
         clock: Clock,
         grace: float = GRACE,
     ) -> None:
-        super().__init__(folder, worker=worker)
-        self._logs = logs
+        super().__init__(folder, logs, worker=worker)
         self._environment = environment
         self._clock = clock
         self._grace = grace

@@ -6,12 +6,24 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
-from nommerctl.adapters.local.database import Database, Reading, rows
-from nommerctl.adapters.local.records import DECISIONS, HEARTBEATS, LAUNCHES
+from nommerctl.adapters.local.database import Database, Reading, has_added, rows
+from nommerctl.adapters.local.ledger_rows import (
+    BREAKER,
+    NODE_SETTINGS,
+    Text,
+    beat_in,
+    breaker_in,
+    check_in_in,
+    decision_in,
+    launch_in,
+    node_settings_in,
+)
+from nommerctl.adapters.local.records import LAUNCHES
 from nommerctl.adapters.seal import sealed
-from nommerctl.domain.fleet import REFUSED_FOR, Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
+from nommerctl.domain.breaker import Breaker
+from nommerctl.domain.fleet import REFUSED_FOR, CheckIn, Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
@@ -20,12 +32,15 @@ from nommerctl.ports import Clock
 
 _DAY = 24 * 3600
 _LAUNCHES_KEPT = micros(_DAY)
+_CHECK_INS_KEPT = micros(_DAY + 3600)
 _DECISIONS_KEPT = micros(7 * _DAY)
 _REFUSALS = micros(REFUSED_FOR)
 
 _BEATS = "SELECT node, CAST(body AS BLOB) FROM heartbeats"
 _LAUNCHES = "SELECT token, CAST(body AS BLOB) FROM launches"
 _SETTLED_LAUNCHES = f"{_LAUNCHES} WHERE settled = 1 AND ordered >= ?"
+_CHECK_INS = "SELECT node, CAST(body AS BLOB) FROM check_ins WHERE at >= ?"
+_DOCUMENTS = "SELECT name, CAST(body AS BLOB) FROM documents"
 _LAST_DECISIONS = "SELECT id, CAST(body AS BLOB) FROM decisions ORDER BY at DESC, id DESC LIMIT ?"
 
 _CONTROLLER = "controller "
@@ -33,10 +48,6 @@ _CONTROLLER = "controller "
 
 _REFUSED = "refused "
 """What the name of a refusal in the table `control` begins with; the JSON of its pool follows."""
-
-_heartbeats = msgspec.json.Decoder(Heartbeat)
-_launches = msgspec.json.Decoder(Launch)
-_decisions = msgspec.json.Decoder(Decision)
 
 
 class SqliteLedgerReads:
@@ -50,21 +61,24 @@ class SqliteLedgerReads:
         """Return all that the ledger knows of the farm but for its older decisions, as it stood at one instant."""
         now = self._clock()
         found = self._reading.read(lambda connection: _looked_over(connection, now))
-        launches = [_launch(token, body) for token, body in found.settled]
+        launches = [launch_in(token, body) for token, body in found.settled]
         if found.unsettled is not None:
             launches.append(found.unsettled)
         return Overview(
             generation=found.control["generation"],
-            heartbeats={node: _beat(node, body) for node, body in found.beats},
+            heartbeats={node: beat_in(node, body) for node, body in found.beats},
+            check_ins={node: check_in_in(node, body) for node, body in found.check_ins},
+            breaker=breaker_in(found.documents),
             launches=tuple(sorted(launches, key=lambda launch: launch.ordered)),
             refusals=tuple(sorted(_refusals(found.control), key=lambda refusal: (refusal.at, refusal.pool))),
-            decision=next((_decision(number, body) for number, body in found.decisions), None),
+            decision=next((decision_in(number, body) for number, body in found.decisions), None),
             controller_seen=_sign(found.control),
+            node_settings=node_settings_in(found.documents),
         )
 
     def decisions(self, limit: int) -> list[Decision]:
         """Return the last decisions, newest first."""
-        return [_decision(number, body) for number, body in rows(self._reading, _LAST_DECISIONS, (limit,))]
+        return [decision_in(number, body) for number, body in rows(self._reading, _LAST_DECISIONS, (limit,))]
 
 
 class SqliteLedger(SqliteLedgerReads):
@@ -83,7 +97,7 @@ class SqliteLedger(SqliteLedgerReads):
 
         def change(connection: sqlite3.Connection) -> None:
             row = connection.execute(f"{_BEATS} WHERE node = ?", (node,)).fetchone()
-            beat = _beat(*row) if row else Heartbeat(node=node, started=0, at=0, slots=0)
+            beat = beat_in(*row) if row else Heartbeat(node=node, started=0, at=0, slots=0)
             if beat.marked is None:
                 _write_beat(connection, structs.replace(beat, marked=at))
 
@@ -92,6 +106,16 @@ class SqliteLedger(SqliteLedgerReads):
     def forget(self, node: NodeId) -> None:
         """Drop a node's heartbeat; no error if it has none."""
         self._database.write(lambda connection: connection.execute("DELETE FROM heartbeats WHERE node = ?", (node,)))
+
+    def check_in(self, check_in: CheckIn) -> None:
+        """Keep what a node leaves with its first heartbeat."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM check_ins WHERE at < ?", (check_in.at - _CHECK_INS_KEPT,))
+            row = check_in.node, check_in.at, sealed(check_in)
+            connection.execute("REPLACE INTO check_ins (node, at, body) VALUES (?, ?, ?)", row)
+
+        self._database.write(change)
 
     def journal(self, launch: Launch) -> None:
         """Write an order before it is given; ConflictError if somebody else decided at the same time."""
@@ -145,6 +169,22 @@ class SqliteLedger(SqliteLedgerReads):
 
         self._database.write(change)
 
+    def switch(self, breaker: Breaker) -> None:
+        """Write the breaker's row; ConflictError if it has been switched since."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            standing = breaker_in(dict(connection.execute(_DOCUMENTS).fetchall()))
+            if breaker not in {standing, structs.replace(breaker, number=standing.number + 1)}:
+                msg = "the breaker has been switched meanwhile"
+                raise ConflictError(msg)
+            _write_document(connection, BREAKER, breaker)
+
+        self._database.write(change)
+
+    def publish(self, text: str) -> None:
+        """Write the settings that nodes read."""
+        self._database.write(lambda connection: _write_document(connection, NODE_SETTINGS, Text(text)))
+
     def sign(self, at: Instant) -> None:
         """Leave the controller's sign of life."""
         self._database.write(lambda connection: _write_sign(connection, at))
@@ -168,10 +208,13 @@ class _Rows(NamedTuple):
     settled: list[tuple[str, object]]
     unsettled: Launch | None
     decisions: list[tuple[int, object]]
+    check_ins: list[tuple[str, object]]
+    documents: dict[str, object]
 
 
 def _looked_over(connection: sqlite3.Connection, now: Instant) -> _Rows:
     control = connection.execute("SELECT name, value FROM control").fetchall()
+    added = has_added(connection)
     return _Rows(
         control={
             **{str(name): value for name, value in control if type(value) is int},
@@ -181,6 +224,8 @@ def _looked_over(connection: sqlite3.Connection, now: Instant) -> _Rows:
         settled=connection.execute(_SETTLED_LAUNCHES, (now - _LAUNCHES_KEPT,)).fetchall(),
         unsettled=_unsettled(connection),
         decisions=connection.execute(_LAST_DECISIONS, (1,)).fetchall(),
+        check_ins=connection.execute(_CHECK_INS, (now - _CHECK_INS_KEPT,)).fetchall() if added else [],
+        documents=dict(connection.execute(_DOCUMENTS).fetchall()) if added else {},
     )
 
 
@@ -216,7 +261,7 @@ def _generation(connection: sqlite3.Connection) -> int:
 
 def _unsettled(connection: sqlite3.Connection) -> Launch | None:
     row = connection.execute(f"{_LAUNCHES} WHERE settled = 0").fetchone()
-    launch = _launch(*row) if row else None
+    launch = launch_in(*row) if row else None
     if launch and launch.settled:
         raise LAUNCHES.damaged(launch.token, "it is settled, and stands among those that are not")
     return launch
@@ -233,19 +278,5 @@ def _write_launch(connection: sqlite3.Connection, launch: Launch) -> None:
     )
 
 
-def _beat(node: NodeId, body: object) -> Heartbeat:
-    beat = HEARTBEATS.unsealed(node, body, _heartbeats)
-    if beat.node != node:
-        raise HEARTBEATS.damaged(node, "it is that of another node")
-    return beat
-
-
-def _launch(token: str, body: object) -> Launch:
-    launch = LAUNCHES.unsealed(token, body, _launches)
-    if launch.token != token:
-        raise LAUNCHES.damaged(token, "it is that of another order")
-    return launch
-
-
-def _decision(number: int, body: object) -> Decision:
-    return DECISIONS.unsealed(number, body, _decisions)
+def _write_document(connection: sqlite3.Connection, name: str, record: Struct) -> None:
+    connection.execute("REPLACE INTO documents (name, body) VALUES (?, ?)", (name, sealed(record)))

@@ -46,4 +46,6 @@ class Table(NamedTuple):
 JOBS = Table("jobs", "id", "job")
 HEARTBEATS = Table("heartbeats", "node", "the heartbeat of node")
 LAUNCHES = Table("launches", "token", "order")
+CHECK_INS = Table("check_ins", "node", "the first heartbeat of node")
+DOCUMENTS = Table("documents", "name", "the farm's")
 DECISIONS = Table("decisions", "id", "decision")

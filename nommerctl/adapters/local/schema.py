@@ -8,6 +8,15 @@ APPLICATION_ID = 0x6E6D7263
 
 SCHEMA_VERSION = 1
 
+ADDED = (
+    "CREATE TABLE IF NOT EXISTS check_ins (node TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL)",
+)
+"""Tables that younger releases brought. An older one does without them, so the version is the same.
+
+Whoever writes makes them in a database that lacks them; whoever only looks takes them for empty.
+"""
+
 STATEMENTS = (
     # `finished` and `untold` are 0 or 1 and follow from the record.
     """
@@ -59,6 +68,7 @@ STATEMENTS = (
     "INSERT INTO control (name, value) VALUES ('generation', 0)",
     "CREATE TABLE decisions (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL)",
     "CREATE INDEX decisions_by_time ON decisions (at)",
+    *ADDED,
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from nommerctl.adapters.local.database import is_ours, rows
+from nommerctl.adapters.local.database import has_added, is_ours, rows
 from nommerctl.adapters.local.schema import EMPTY_SCHEMA
 from nommerctl.adapters.seal import BrokenSealError, unsealed
 from nommerctl.adapters.sqlite_errors import ERRORS, shows_damage
 from nommerctl.adapters.sqlite_integrity import complaints
 from nommerctl.adapters.sqlite_read import ReadOnlyDatabase, size_of
-from nommerctl.domain.fleet import Depth, Heartbeat, Launch
+from nommerctl.domain.fleet import CheckIn, Depth, Heartbeat, Launch
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.soundness import QueueFacts, StoreFacts
@@ -29,6 +29,9 @@ _LEDGER: tuple[tuple[str, str, msgspec.json.Decoder[Any]], ...] = (
     ("decisions", "decision", msgspec.json.Decoder(Decision)),
 )
 """The ledger's tables of records, and what one of them is called."""
+
+_ADDED = (("check_ins", "first heartbeat", msgspec.json.Decoder(CheckIn)),)
+"""Those that an older release did not make."""
 
 _IN_QUEUE = "SELECT count(*) FROM messages WHERE queue = :queue AND dead = 0"
 
@@ -109,7 +112,7 @@ class StoreExamination:
 
     @staticmethod
     def _faulty_ledger(connection: sqlite3.Connection) -> Iterator[str]:
-        for table, noun, decoder in _LEDGER:
+        for table, noun, decoder in (*_LEDGER, *(_ADDED if has_added(connection) else ())):
             for (body,) in connection.execute(f"SELECT CAST(body AS BLOB) FROM {table}"):  # noqa: S608 - from above
                 try:
                     unsealed(body, decoder)

@@ -14,10 +14,28 @@ KEPT = 40
 """How many log files are kept, newest first."""
 
 
+_TAIL = 4096
+"""Bytes at the end of a log in which its last line is looked for."""
+
+_SHOWN = 256
+"""Characters of it: as many as the value of a tag has."""
+
+
 def open_log(folder: Path, node: str) -> BinaryIO:
     """Open the log of a node for appending, for it to be given to the worker as output."""
     descriptor = os.open(folder / f"{node}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     return os.fdopen(descriptor, "wb")
+
+
+def last_line(folder: Path, node: str) -> str:
+    """Return the last line in the log of a node that says anything, as far as it is to be shown; empty if none does."""
+    try:
+        with (folder / f"{node}.log").open("rb") as log:
+            log.seek(max(log.seek(0, os.SEEK_END) - _TAIL, 0))
+            lines = log.read(_TAIL).decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip()[:_SHOWN] for line in reversed(lines) if line.strip()), "")
 
 
 def rotate(folder: Path, node: str, *, max_bytes: int = MAX_BYTES) -> None:

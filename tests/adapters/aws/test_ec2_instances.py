@@ -164,3 +164,9 @@ def test_a_permission_that_is_missing_is_named(nodes: Nodes, operation: str) -> 
     nodes.ec2.refusals[operation] = Refused("You may not.", code="UnauthorizedOperation", status=403)
     with pytest.raises(PermissionDeniedError, match=f"AWS refuses ec2:{operation} on the nodes of farm 'farm'"):
         nodes.fleet.end_instances(spawned)
+
+
+def test_why_a_node_did_not_come_up_is_read_from_its_tag_when_it_has_gone_too(nodes: Nodes) -> None:
+    failed = nodes.ec2.launch(POOL, tags={**TAGS, "nommerctl:failure": "pip: no such wheel"})
+    nodes.ec2.end(failed.id)
+    assert [(each.gone, each.failure) for each in nodes.fleet.get_instances()] == [(True, "pip: no such wheel")]

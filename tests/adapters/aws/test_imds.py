@@ -11,6 +11,7 @@ from nommerctl.adapters.aws.imds import InstanceMetadata, NodeIdentity
 from nommerctl.errors import UnreachableError
 from tests import metadata
 from tests.conftest import CLOSED_PORT
+from tests.fakes.clock import START
 from tests.metadata import ACTION, DOCUMENT, GIVES_TOKENS, INSTANCE, Metadata
 
 IDENTITY_DOCUMENT = "/latest/dynamic/instance-identity/document"
@@ -40,11 +41,23 @@ def test_a_machine_learns_which_instance_it_is(instance: InstanceMetadata, servi
         region="eu-central-1",
         market="spot",
         public_ipv4=False,
+        launched=START,
     )
     assert service.asked == [
         f"PUT {GIVES_TOKENS}",
         *(f"GET {path}" for path in (IDENTITY_DOCUMENT, LIFE_CYCLE, PUBLIC_IPV4)),
     ]
+
+
+@pytest.mark.parametrize("said", [{}, {"pendingTime": ""}, {"pendingTime": "2026-13-01T09:00:00Z"}])
+def test_it_knows_who_it_is_though_not_since_when(
+    instance: InstanceMetadata, service: Metadata, said: dict[str, str]
+) -> None:
+    document = {key: value for key, value in DOCUMENT.items() if key != "pendingTime"} | said
+    service.answers[IDENTITY_DOCUMENT] = (200, json.dumps(document).encode())
+    identity = instance.identity()
+    assert identity is not None
+    assert (identity.instance, identity.launched) == (INSTANCE, None)
 
 
 @pytest.mark.parametrize(

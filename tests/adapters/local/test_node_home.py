@@ -91,8 +91,8 @@ def test_a_damaged_lock_file_is_no_error(tmp_path: Path) -> None:
 
 def test_a_folder_that_has_no_lock_yet_is_nobodys(tmp_path: Path) -> None:
     (tmp_path / ".n1").mkdir()
-    assert LocalFleetReads(tmp_path, worker=()).get_instances() == []
+    assert LocalFleetReads(tmp_path, tmp_path, worker=()).get_instances() == []
     home = NodeHome(tmp_path / "n1")
     home.occupy(START)
-    assert [each.id for each in LocalFleetReads(tmp_path, worker=()).get_instances()] == ["n1"]
+    assert [each.id for each in LocalFleetReads(tmp_path, tmp_path, worker=()).get_instances()] == ["n1"]
     home.let_go()
