@@ -42,25 +42,34 @@ def this_machine(farm: Farm, *, must_know: bool = False) -> Machine:
     Whoever `must_know` asks TRIES times: an instance that comes up may do so before the service answers, and costs
     money until it is ended, whether it knows who it is or not.
     """
-    metadata = _metadata(farm)
-    if metadata is None:
-        return Machine()
-    identity = metadata.identity()
-    for _ in range(TRIES - 1 if must_know else 0):
-        if identity is None:
-            time.sleep(PAUSE)
-            identity = metadata.identity()
+    metadata = _metadata(expected=farm.settings.farm.backend is Backend.AWS)
+    identity = _identity(metadata, TRIES if must_know else 1) if metadata else None
     if identity is None:
         return Machine()
     return Machine(identity, metadata if identity.market == "spot" else None)
 
 
-def _metadata(farm: Farm) -> "InstanceMetadata | None":
+def this_instance() -> "NodeIdentity | None":
+    """Ask the metadata service, whatever farm this is; None on a machine that is no EC2 instance."""
+    metadata = _metadata(expected=True)
+    return _identity(metadata, TRIES) if metadata else None
+
+
+def _identity(metadata: "InstanceMetadata", tries: int) -> "NodeIdentity | None":
+    identity = metadata.identity()
+    for _ in range(tries - 1):
+        if identity is None:
+            time.sleep(PAUSE)
+            identity = metadata.identity()
+    return identity
+
+
+def _metadata(*, expected: bool) -> "InstanceMetadata | None":
     environment = process.environment()
     endpoint = environment.get(ENDPOINT_VARIABLE)
     if environment.get(DISABLED_VARIABLE, "").lower() == "true":
         return None
-    if not endpoint and farm.settings.farm.backend is not Backend.AWS:
+    if not endpoint and not expected:
         return None
     from nommerctl.adapters.aws.imds import ENDPOINT, InstanceMetadata
 

@@ -23,10 +23,11 @@ from nommerctl.errors import ExitCode, InterruptedPassError, NommerctlError, Ter
 from nommerctl.ports import Ledger
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
-from nommerctl.wiring.machine import Machine, hourly_price, this_machine
+from nommerctl.wiring.machine import Machine, hourly_price, this_instance, this_machine
 from nommerctl.worker.nommers.ffmpeg.nommer import FfmpegNommer
 from nommerctl.worker.ports import WorkerPorts
-from nommerctl.worker.worker import Identity, Worker
+from nommerctl.worker.presence import Identity
+from nommerctl.worker.worker import Worker
 
 
 def run_worker(
@@ -39,24 +40,26 @@ def run_worker(
     node: str | None = None,
     lock: int | None = None,
     power_off: bool = False,
+    of_ledger: bool = False,
 ) -> ExitCode:
     """Work until there is no more to do, or SIGTERM or SIGINT; return the exit code that says which.
 
     `node` and `lock` (a descriptor) are given to workers that scale starts: their folder is made and locked already.
     With `power_off` the machine is shut down afterwards, whatever ended the worker, unless it was a signal: then
-    somebody else sees to the machine, or it is shutting down already.
+    somebody else sees to the machine, or it is shutting down already. One whose settings are `of_ledger` is a node that
+    scale launched, as is one with `power_off`, but what started it sees to the machine.
 
     Raises:
         UnreachableError: the machine cannot be shut down, or is to be and does not know which node it is.
     """
-    must_know = power_off and farm.settings.farm.backend is Backend.AWS
+    must_know = (power_off or of_ledger) and farm.settings.farm.backend is Backend.AWS
     machine = this_machine(farm, must_know=must_know)
     if must_know and machine.identity is None:  # it may be somebody's own
         msg = "this node does not know which instance it is: EC2's metadata service does not answer"
         raise UnreachableError(msg)
     flags = {"idle_exit": idle_exit, "heartbeat": heartbeat}
     given = {name: value for name, value in flags.items() if value is not None}
-    launched = lock is not None or power_off
+    launched = lock is not None or power_off or of_ledger
     usual_slots = farm.settings.scale.jobs_per_node if launched else farm.settings.worker.slots
     node = node or node_name(farm, machine)
     ending = _Ending()
@@ -76,6 +79,20 @@ def run_worker(
             )
             _work(farm, worker, ending)
     return ending.told
+
+
+@contextmanager
+def ending_without_settings() -> Iterator[None]:
+    """Shut an EC2 instance down if what is done in here fails: it would cost money, and nobody would end it.
+
+    A machine that is none is left on: it may be somebody's own.
+    """
+    try:
+        yield
+    except NommerctlError:
+        if this_instance() is not None:
+            process.power_off()
+        raise
 
 
 @dataclass
@@ -124,6 +141,7 @@ def _identity(farm: Farm, home: NodeHome, machine: Machine, log: Callable[[str],
         host=process.host(),
         pid=process.pid(),
         started=farm.clock(),
+        launched=instance.launched if instance else home.birth().launched,
         usd_per_hour=hourly_price(farm, machine, log),
         instance_type=instance.instance_type if instance else "",
         zone=instance.zone if instance else "",

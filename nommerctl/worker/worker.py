@@ -5,14 +5,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
-
-from msgspec import Struct
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.costs import slot_price
-from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id, waits_for_on_demand
 from nommerctl.domain.moves import claimable, taken
 from nommerctl.domain.states import JobState
@@ -25,6 +21,7 @@ from nommerctl.worker.fitness import Fitness
 from nommerctl.worker.idleness import Idleness
 from nommerctl.worker.notice import Notice
 from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
+from nommerctl.worker.presence import Identity, Presence
 from nommerctl.worker.watching import watching
 
 POLL = 0.25
@@ -47,23 +44,6 @@ class _LeftToOnDemandError(IllegalMoveError):
 
 def _nothing() -> None:
     """Follow nothing up."""
-
-
-class Identity(Struct, frozen=True, kw_only=True):
-    """Who this worker is: its node, what is left in `folder` while it works, host and process for people to see.
-
-    The rest is what a node on EC2 knows of itself; see Heartbeat.
-    """
-
-    node: str
-    folder: Path
-    host: str
-    pid: int
-    started: Instant
-    usd_per_hour: float | None = None
-    instance_type: str = ""
-    zone: str = ""
-    market: str = ""
 
 
 class Worker:
@@ -97,6 +77,7 @@ class Worker:
             keep_nodes=keep_nodes,
             controller_seen=controller_seen,
         )
+        self._presence = Presence(identity, ports, slots)
         self._active: dict[str, tuple[Attempt, threading.Thread]] = {}
         self._wake = threading.Event()
         self._notice = Notice()
@@ -261,24 +242,7 @@ class Worker:
             if self._notice.reason is not None:
                 return
         self._hide()
-        heartbeat = Heartbeat(
-            node=self._identity.node,
-            started=self._identity.started,
-            at=self._ports.clock(),
-            slots=self._slots,
-            active=len(self._active),
-            jobs=tuple(attempt.job_id for attempt, _ in self._active.values()),
-            host=self._identity.host,
-            pid=self._identity.pid,
-            usd_per_hour=self._identity.usd_per_hour,
-            instance_type=self._identity.instance_type,
-            zone=self._identity.zone,
-            market=self._identity.market,
-        )
-        try:
-            self._ports.ledger.beat(heartbeat)
-        except OUT_OF_REACH as error:
-            self._ports.log(f"heartbeat not written: {error}")
+        self._presence.beat([attempt.job_id for attempt, _ in self._active.values()])
 
     def _hide(self) -> None:
         """Hide the messages for longer for which it is time: all at once, and after all leases, which matter more."""
@@ -297,8 +261,5 @@ class Worker:
             if thread.is_alive():
                 self._ports.log(f"{short_id(attempt.job_id)} left to its lease: it cannot be handed back in time")
         self._active.clear()
-        try:
-            self._ports.ledger.forget(self._identity.node)
-        except OUT_OF_REACH as error:
-            self._ports.log(f"leave not taken: {error}")
+        self._presence.leave()
         self._ports.log(f"worker {self._identity.node} ends: {self._notice.reason or 'no work'}")

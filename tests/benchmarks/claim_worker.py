@@ -11,7 +11,8 @@ from nommerctl.domain.job import Media
 from nommerctl.ports import Done, Encoded, SourceLook, Watch, Work, nobody, nothing
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports
-from nommerctl.worker.worker import Identity, Worker
+from nommerctl.worker.presence import Identity
+from nommerctl.worker.worker import Worker
 from tests.benchmarks.crowd import ready_then_go
 
 

@@ -13,7 +13,8 @@ from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.job import EncodingJob, Media
 from nommerctl.ports import Done, Encoded, Message, Move, Output, Watch, Work, nobody, nothing
 from nommerctl.worker.ports import WorkerPorts
-from nommerctl.worker.worker import Identity, Worker
+from nommerctl.worker.presence import Identity
+from nommerctl.worker.worker import Worker
 from tests.death.turns import WAITS, Player
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger

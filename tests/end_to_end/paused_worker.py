@@ -19,7 +19,8 @@ from nommerctl.domain.job import Media, Progress
 from nommerctl.ports import Done, Encoded, Output, Watch, Work, nobody, nothing
 from nommerctl.wiring.farm import Farm, Invocation, load
 from nommerctl.wiring.working import worker_ports
-from nommerctl.worker.worker import Identity, Worker
+from nommerctl.worker.presence import Identity
+from nommerctl.worker.worker import Worker
 
 NODE = "paused"
 

@@ -32,8 +32,11 @@ OF_THE_JOB = Counter(
 OF_THE_QUEUE = Counter([RECEIVE, RECEIVE])
 """One that brings up to ten jobs, as many as there are free slots, and one that finds nothing."""
 
-OF_THE_NODE = Counter([WRITE, Call("dynamodb", "DeleteItem")])
-"""Its first heartbeat, and its leave. (The URLs of the queues are asked for once in a state folder, here by submit.)"""
+OF_THE_NODE = Counter([WRITE, WRITE, Call("dynamodb", "DeleteItem")])
+"""Its first heartbeat, what it leaves with it, and its leave.
+
+The URLs of the queues are asked for once in a state folder, here by submit.
+"""
 
 
 @pytest.fixture

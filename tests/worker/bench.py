@@ -15,7 +15,8 @@ from nommerctl.domain.times import Instant
 from nommerctl.errors import NommerctlError, PermissionDeniedError, UnreachableError
 from nommerctl.ports import Encoded, Message, Move, Notices, Watch, Work
 from nommerctl.worker.ports import WorkerPorts
-from nommerctl.worker.worker import Identity, Worker
+from nommerctl.worker.presence import Identity
+from nommerctl.worker.worker import Worker
 from tests.builders import job_id, make_job
 from tests.fakes.clock import FakeClock
 from tests.fakes.job_store import FakeJobStore

@@ -9,13 +9,14 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.imds import InstanceMetadata
 from nommerctl.domain.config import WorkerSettings
-from nommerctl.domain.fleet import Depth
+from nommerctl.domain.fleet import CheckIn, Depth
 from nommerctl.domain.states import JobState
 from nommerctl.errors import UnreachableError
 from nommerctl.worker.watching import watching
 from tests import metadata
 from tests.builders import job_id
 from tests.cli import eventually
+from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.metadata import ACTION, Metadata
 from tests.worker.bench import SETTINGS, Bench
@@ -51,6 +52,42 @@ def test_the_heartbeat_says_what_the_node_is_and_costs(bench: Bench, running: Ca
     eventually(lambda: "node-1" in bench.ledger.overview().heartbeats, every=0.01)
     beat = bench.ledger.overview().heartbeats["node-1"]
     assert (beat.usd_per_hour, beat.instance_type) == (0.2, "c7i.large")
+
+
+# --- that it came up
+
+
+def test_a_worker_checks_in_once_with_its_first_heartbeat(bench: Bench, running: Callable[..., object]) -> None:
+    worker = bench.worker(once=False, usd_per_hour=0.2)
+    launched = bench.clock()
+    first = bench.clock.advance(30)
+    running(worker)
+    eventually(lambda: bench.ledger.overview().check_ins, every=0.01)
+    bench.clock.advance(60)
+    eventually(lambda: bench.ledger.overview().heartbeats["node-1"].at > first, every=0.01)
+    assert bench.ledger.overview().check_ins == {
+        "node-1": CheckIn(node="node-1", launched=launched, at=first, instance_type="c7i.large")
+    }
+
+
+def test_one_whose_ledger_is_away_at_first_checks_in_when_it_can(bench: Bench, running: Callable[..., object]) -> None:
+    bench.ledger = AwayAtFirst(bench.clock)
+    running(bench.worker(once=False))
+    eventually(lambda: bench.ledger.overview().check_ins, every=0.01)
+    assert "heartbeat not written: the ledger is away" in bench.log
+
+
+class AwayAtFirst(FakeLedger):
+    """A ledger that takes no check-in the first time."""
+
+    away = True
+
+    def check_in(self, check_in: CheckIn) -> None:
+        if self.away:
+            self.away = False
+            msg = "the ledger is away"
+            raise UnreachableError(msg)
+        super().check_in(check_in)
 
 
 # --- when it is to be taken back
