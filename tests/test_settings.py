@@ -1,11 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nommerctl.domain.config import Settings
+from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
 from nommerctl.domain.config_fields import ConfigField, config_fields
 from nommerctl.errors import ExitCode, SettingsError
 from nommerctl.settings.load import Loaded, Surroundings, load_settings
+from nommerctl.settings.published import Published, published_text
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -338,3 +340,77 @@ def test_an_interval_that_cron_cannot_keep_is_refused(tmp_path: Path) -> None:
 def test_every_setting_is_described_and_of_a_kind_that_the_sentences_know(field: ConfigField) -> None:
     assert field.description.endswith(".")
     assert field.kind in {int, str, tuple} or field.is_duration or field.choices
+
+
+# --- what nodes read of them -----------------------------------------------------------------------------------------
+
+
+def of_ledger(tmp_path: Path, text: str, **more: Any) -> Loaded:  # noqa: ANN401 - arguments of load_settings
+    environment = more.pop("environment", NO_VARIABLES)
+    published = Published(table="nommerctl-farm-ledger", text=text)
+    return load_settings(surroundings(tmp_path, environment=environment), ledger=published, **more)
+
+
+def test_published_settings_read_back_as_they_were(tmp_path: Path) -> None:
+    given = load_text(
+        tmp_path,
+        """
+        farm.name = "films"
+        farm.backend = "aws"
+        worker.lease = "60s"
+        worker.heartbeat = 5
+        scale.min_nodes = 7
+        scale.max_nodes = 9
+        aws.prices = ["c7i.large=0.1"]
+        aws.market = "spot"
+        """,
+    ).settings
+    read = of_ledger(tmp_path, published_text(given))
+    assert published_text(read.settings) == published_text(given)
+    assert (read.settings.farm.name, read.settings.worker.lease, read.settings.scale.min_nodes) == ("films", 60, 7)
+    assert read.origins["worker.lease"] == "ledger"
+    assert read.origins["upkeep.retention"] == "default"
+
+
+def test_neither_secrets_nor_what_is_the_controller_s_own_is_published() -> None:
+    own = Settings(
+        farm=FarmSettings(state_dir="/srv/farm"),
+        aws=AwsSettings(profile="boss", key_name="key", subnets=("subnet-1",)),
+    )
+    text = published_text(own)
+    assert not [word for word in ("/srv/farm", "boss", "key_name", "subnet", "retention") if word in text]
+
+
+def test_file_variables_and_flags_win_over_the_ledger(tmp_path: Path) -> None:
+    text = '{"worker": {"slots": 2, "max_attempts": 4}, "farm": {"backend": "aws", "name": "films"}}'
+    file = write(tmp_path / "farm.toml", "worker.slots = 3")
+    environment = {"NOMMERCTL_WORKER_MAX_ATTEMPTS": "5"}
+    read = of_ledger(
+        tmp_path, text, config_file=file, environment=environment, flags={"farm.backend": "local"}
+    ).settings
+    assert (read.worker.slots, read.worker.max_attempts, read.farm.backend, read.farm.name) == (3, 5, "local", "films")
+
+
+def test_what_is_not_known_in_the_ledger_is_left_out_and_told(tmp_path: Path) -> None:
+    read = of_ledger(tmp_path, '{"worker": {"slots": 2, "mood": 1}, "weather": {"sun": true}}')
+    assert read.settings.worker.slots == 2
+    assert read.ignored == ("weather.sun", "worker.mood")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"worker": {"lease": "soon"}}', "worker.lease in TABLE must be a duration above zero such as 90s, "),
+        ('{"worker": {"heartbeat": 80}}', "worker.heartbeat, 80s (TABLE), must be at most a third of worker.lease, "),
+    ],
+)
+def test_a_wrong_value_in_the_ledger_is_told_by_its_table(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        of_ledger(tmp_path, text)
+    assert str(caught.value).replace("table 'nommerctl-farm-ledger'", "TABLE").startswith(said)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"worker": 3}'])
+def test_what_holds_no_settings_at_all_is_to_be_written_anew(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"in table 'nommerctl-farm-ledger' cannot be read .*: run 'nommerctl sc"):
+        of_ledger(tmp_path, text)

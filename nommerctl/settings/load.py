@@ -11,6 +11,7 @@ from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import config_fields
 from nommerctl.settings.checks import PATHS, check_path, check_together
 from nommerctl.settings.files import read_if_there, read_named
+from nommerctl.settings.published import Published, from_ledger
 from nommerctl.settings.sources import CONFIG_VARIABLE, from_environment, from_file, from_flags
 from nommerctl.settings.values import Given, converted
 
@@ -29,13 +30,14 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """The settings in force, and how they came about.
 
     `settings.farm.state_dir` is filled in: an absolute path, also where nothing names it. `file` is the settings file
-    that was read, absolute, or None. `origins` has for each dotted name `default`, `file`, `flag`, or `environment`
-    with the name of the variable.
+    that was read, absolute, or None. `origins` has for each dotted name `default`, `ledger`, `file`, `flag`, or
+    `environment` with the name of the variable. `ignored` are the names in the ledger that are not known here.
     """
 
     settings: Settings
     file: Path | None
     origins: Mapping[str, str]
+    ignored: tuple[str, ...] = ()
 
     @property
     def state_dir(self) -> Path:
@@ -44,20 +46,26 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
 
 def load_settings(
-    around: Surroundings, *, config_file: Path | None = None, flags: Mapping[str, object] | None = None
+    around: Surroundings,
+    *,
+    config_file: Path | None = None,
+    flags: Mapping[str, object] | None = None,
+    ledger: Published | None = None,
 ) -> Loaded:
-    """Load the settings: defaults < file < environment < flags.
+    """Load the settings: defaults < ledger < file < environment < flags.
 
-    `config_file` is what --config names. `flags` are values by dotted name, None where a flag was not given; a relative
-    path is from the folder that the process was started in.
+    `ledger` is what a node found there. `config_file` is what --config names. `flags` are values by dotted name, None
+    where a flag was not given; a relative path is from the folder that the process was started in.
 
     Raises:
         SettingsError: a file that was named cannot be used, or something in a file, a variable or a flag.
     """
     file, content = _find_file(around, config_file)
+    told, ignored = from_ledger(ledger) if ledger else ([], [])
     given = {
         each.field.name: _with_path_expanded(each, around)
         for source in (
+            told,
             from_file(content, file) if file else [],
             from_environment(around.environment),
             from_flags(flags or {}),
@@ -71,7 +79,7 @@ def load_settings(
     if not settings.farm.state_dir:
         settings = replace(settings, farm=replace(settings.farm, state_dir=str(_usual_state_dir(around))))
     origins = {name: given[name].origin if name in given else "default" for name in config_fields()}
-    return Loaded(settings=settings, file=file, origins=origins)
+    return Loaded(settings=settings, file=file, origins=origins, ignored=tuple(ignored))
 
 
 def _find_file(around: Surroundings, config_file: Path | None) -> tuple[Path | None, dict[str, Any]]:
