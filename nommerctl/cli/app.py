@@ -76,7 +76,17 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_before_any_verb)
-    _add(app, PASSES, passes.refresh, passes.scale, passes.abandon, passes.prune, passes.run, passes.worker)
+    _add(
+        app,
+        PASSES,
+        passes.refresh,
+        passes.scale,
+        passes.abandon,
+        passes.prune,
+        passes.run,
+        passes.resume,
+        passes.worker,
+    )
     _add(app, JOBS, jobs.submit, jobs.retry, jobs.cancel)
     _add(app, INSPECT, inspect.status)
     app.command("list", rich_help_panel=INSPECT)(inspect.list_jobs)

@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from nommerctl.wiring.terminal import Terminal
 
 
-def open_farm(ctx: typer.Context, *, tell_overdue: bool = True) -> "Farm":
-    """Return the farm, and say on stderr which of its passes are overdue, unless the command itself tells that."""
+def open_farm(ctx: typer.Context, *, tell_overdue: bool = True, tell_notices: bool = True, ledger: str = "") -> "Farm":
+    """Return the farm, and say on stderr which of its passes are overdue, and what they left for every command to say.
+
+    A command leaves out what it tells itself, or told when it was news. `ledger` is the table that a node reads its
+    settings from; empty: it reads none.
+    """
     from nommerctl.wiring.farm import Farm, load
 
-    farm = Farm(load(invocation(ctx)))
+    loaded = load(invocation(ctx), ledger=ledger)
+    farm = Farm(loaded)
     ctx.call_on_close(farm.close)
-    for sentence in farm.overdue() if tell_overdue else []:
+    said = [f"{name} in table '{ledger}' is left out: this nommerctl does not know it" for name in loaded.ignored]
+    said += farm.overdue() if tell_overdue else []
+    said += farm.notices() if tell_notices else []
+    for sentence in said:
         narrate(f"nommerctl: {sentence}")
     return farm
 

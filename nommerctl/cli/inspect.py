@@ -37,7 +37,7 @@ def status(ctx: typer.Context, json: Json = False) -> None:
     from nommerctl.passes.status import status as farm_status
     from nommerctl.render import status as render
 
-    farm = open_farm(ctx, tell_overdue=False)
+    farm = open_farm(ctx, tell_overdue=False, tell_notices=False)
     now = farm.clock()
     found, overdue = farm_status(farm.look(), farm.settings.cache, now), farm.overdue()
     limits, where = farm.settings.scale, terminal()

@@ -1,12 +1,20 @@
 """Passes: each reads, decides, acts and ends."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nommerctl.cli.context import complain, emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Detailed, DryRun, Json, Quiet, TimeLimit, finite
-from nommerctl.errors import AlreadyRunningError, ExitCode, InterruptedPassError, OutputError, TerminatedPassError
+from nommerctl.errors import (
+    AlreadyRunningError,
+    ExitCode,
+    InterruptedPassError,
+    OutputError,
+    TerminatedPassError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,11 +122,34 @@ def run(
     _run(ctx, ALL, dry_run=dry_run, json=json, quiet=quiet, time_limit=time_limit, detailed=detailed_exitcode)
 
 
+def resume(ctx: typer.Context, dry_run: DryRun = False, json: Json = False) -> None:
+    """Close the breaker: nodes may be launched again.
+
+    Scale opens it, and launches none, when scale.breaker_nodes nodes in a row never gave a heartbeat. By itself it lets
+    one node be tried after scale.breaker_time. Mend first what keeps nodes from coming up: 'nommerctl status' says it.
+    """
+    from nommerctl.render.errors import error_line
+    from nommerctl.render.outcome import outcome_json, outcome_text
+    from nommerctl.wiring.running import run_resume
+
+    outcome = run_resume(open_farm(ctx, tell_notices=False), dry_run=dry_run)
+    if outcome.ended_by is not None:
+        complain(error_line(outcome.ended_by))
+    if json:
+        emit(outcome_json(outcome))
+    elif outcome.ended_by is None:
+        emit(outcome_text(outcome, color=terminal().color))
+    raise typer.Exit(int(outcome.code()))
+
+
 def worker(
     ctx: typer.Context,
     slots: Annotated[
         int | None,
-        typer.Option(min=1, help="Jobs at once (default: worker.slots; scale.jobs_per_node with --power-off)."),
+        typer.Option(
+            min=1,
+            help="Jobs at once (default: worker.slots; scale.jobs_per_node with --power-off or --ledger).",
+        ),
     ] = None,
     idle_exit: Annotated[
         float | None,
@@ -137,6 +168,14 @@ def worker(
             help="Shut this machine down at the end, unless a person stopped the worker; for nodes of a farm.",
         ),
     ] = False,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            "--ledger",
+            metavar="TABLE",
+            help="Take the settings from the ledger in this DynamoDB table; for nodes that 'aws bootstrap' set up.",
+        ),
+    ] = None,
     heartbeat: Annotated[float | None, typer.Option(hidden=True, min=0.05)] = None,
     node: Annotated[str | None, typer.Option(hidden=True)] = None,
     lock: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -146,9 +185,13 @@ def worker(
     Scale starts workers by itself; this is for a machine that should work without it, or to watch one work. SIGTERM or
     Ctrl-C hands the jobs back to the queue.
     """
-    from nommerctl.wiring.working import run_worker
+    from nommerctl.wiring.working import ending_without_settings, run_worker
 
-    farm = open_farm(ctx)
+    if ledger is not None and (power_off or not ledger):
+        msg = "--ledger names a table, and what starts such a worker powers its machine off: leave --power-off out"
+        raise UsageError(msg)
+    with ending_without_settings() if power_off else nullcontext():
+        farm = open_farm(ctx, tell_notices=terminal().attended, ledger=ledger or "")
     raise typer.Exit(
         run_worker(
             farm,
@@ -159,6 +202,7 @@ def worker(
             node=node,
             lock=lock,
             power_off=power_off,
+            of_ledger=ledger is not None,
         )
     )
 
@@ -176,7 +220,7 @@ def _run(
     """Make passes, show each as it ends, and exit with the code of the first that failed."""
     from nommerctl.wiring.running import run_pass
 
-    farm = open_farm(ctx)
+    farm = open_farm(ctx, tell_notices=terminal().attended)  # cron would mail them every minute
     outcomes: list[Outcome] = []
     unread: OutputError | typer.Exit | None = None
     for each in passes:

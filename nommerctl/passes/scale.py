@@ -3,20 +3,21 @@
 Media-nommer's `spawn_if_needed`. The decision itself is domain/scaling.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from nommerctl.domain.breaker import CLOSING, OPENING, BreakerState, Standing
 from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.config import CacheSettings, ScaleSettings
-from nommerctl.domain.fleet import Launch, Node, in_doubt, joined
+from nommerctl.domain.fleet import Instance, Launch, Node, in_doubt, joined
 from nommerctl.domain.job import ON_DEMAND_WITHIN
-from nommerctl.domain.outcome import Change, Decision, Inputs, Outcome
+from nommerctl.domain.outcome import Change, Decision, Inputs, Notice, Outcome
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.scaling import FarmView, ScalePlan, decide
 from nommerctl.domain.states import UNFINISHED, JobState
 from nommerctl.domain.text import counted
-from nommerctl.domain.times import Instant, impossible, micros, seconds_between
+from nommerctl.domain.times import Instant, impossible, micros, rfc3339, seconds_between
 from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
 from nommerctl.ports import Clock
 
@@ -36,10 +37,12 @@ def scale(
     silence: float,
     clock: Clock,
     new_token: Callable[[], str],
+    node_settings: str = "",
 ) -> Outcome:
     """Make one pass; `new_token` names an order, unguessably, should one be given.
 
-    `silence` is after how many seconds without a sign of this pass nodes take the farm for forgotten.
+    `silence` is after how many seconds without a sign of this pass nodes take the farm for forgotten. `node_settings`
+    is what they have to find in the ledger, empty if they do not read it.
 
     A store, queue or fleet that cannot be read whole raises, and nothing is launched or ended (I7).
     """
@@ -51,8 +54,11 @@ def scale(
         perform.quietly(lambda writes: writes.ledger.decide(decision))
     elif _sign_due(view, silence, now):
         perform.quietly(lambda writes: writes.ledger.sign(now))
+    if node_settings not in {"", view.ledger.node_settings}:  # before any node is launched that would read others
+        perform.quietly(lambda writes: writes.ledger.publish(node_settings))
     _apply(reads, perform, plan, view=view, slots=settings.jobs_per_node, now=now, new_token=new_token)
-    return perform.outcome("scale", held=plan.held, plan=decision)
+    outcome = perform.outcome("scale", held=plan.held, plan=decision)
+    return structs.replace(outcome, notice=_notice(plan.breaker, settings, now))
 
 
 def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmView:
@@ -64,6 +70,7 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
     status = reads.cache.status()
     refreshed = status.refreshed
     jobs, new_jobs = reads.cache.count_by_state(), reads.new_jobs.depth()
+    instances = reads.fleet.get_instances()
     agreed = sum(jobs[state] for state in UNFINISHED) == new_jobs.total
     return FarmView(
         jobs=jobs,
@@ -73,7 +80,9 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         on_demand=reads.cache.waiting_for_on_demand(now - micros(ON_DEMAND_WITHIN))
         if reads.fleet.offers_on_demand
         else 0,
-        nodes=tuple(_nodes(reads, ledger, now)),
+        nodes=tuple(_nodes(reads, instances, ledger, now)),
+        instances=tuple(instances),
+        fleet_lag=reads.fleet.lag,
         ledger=ledger,
         in_doubt=in_doubt(ledger.launches, now=now, lag=reads.fleet.lag),
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
@@ -90,12 +99,13 @@ def _may_resync(status: CacheStatus, reads: FarmReads, now: Instant) -> bool:
 
 def nodes(reads: FarmReads, now: Instant) -> list[Node]:
     """Read every node that exists, with what the ledger knows of it."""
-    return _nodes(reads, reads.ledger.overview(), now)
+    ledger = reads.ledger.overview()
+    return _nodes(reads, reads.fleet.get_instances(), ledger, now)
 
 
-def _nodes(reads: FarmReads, ledger: Overview, now: Instant) -> list[Node]:
-    instances = reads.fleet.get_instances()
-    return joined(instances, ledger.heartbeats, ledger.launches, now=now, lag=reads.fleet.lag)
+def _nodes(reads: FarmReads, instances: Sequence[Instance], ledger: Overview, now: Instant) -> list[Node]:
+    lag, check_ins = reads.fleet.lag, ledger.check_ins
+    return joined(instances, ledger.heartbeats, ledger.launches, now=now, lag=lag, check_ins=check_ins)
 
 
 def _sign_due(view: FarmView, silence: float, now: Instant) -> bool:
@@ -118,6 +128,8 @@ def _apply(
         perform(Change("end", ending.node, ending.reason), _end(ending.node))
     for ending in plan.mark:
         perform(Change("mark", ending.node, ending.reason), _mark(ending.node, now))
+    if plan.breaker is not None:
+        _switch(perform, plan.breaker)
     if plan.again is not None:
         order = plan.again
         perform(Change("repeat order", order.token, plan.reasons[-1]), lambda writes: repeat(writes, order))
@@ -143,6 +155,26 @@ def _apply(
         perform.quietly(
             lambda writes: writes.cache.set_status(lambda status: structs.replace(status, resync_wanted=True))
         )
+
+
+def _switch(perform: Performer, breaker: Standing) -> None:
+    """Write the breaker's row, if it is to be another one."""
+    row = breaker.switch
+    if row is None:
+        return
+    change = Change(CLOSING, "for nodes come up", breaker.why)
+    if breaker.until is not None:
+        change = Change(OPENING, f"until {rfc3339(breaker.until)[:19]}Z", breaker.why)
+    perform(change, lambda writes: writes.ledger.switch(row))
+
+
+def _notice(breaker: Standing | None, settings: ScaleSettings, now: Instant) -> Notice | None:
+    """What every command has to say of the breaker; nothing any more when no pass has come for longer than it holds."""
+    if breaker is None:
+        return None
+    if breaker.state is BreakerState.CLOSED:
+        return Notice()
+    return Notice(breaker.sentence, breaker.until or now + micros(settings.boot_limit))
 
 
 def launch(writes: FarmWrites, order: Launch) -> None:

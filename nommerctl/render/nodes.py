@@ -22,17 +22,18 @@ COLUMNS = (
     Column("JOBS", right=True),
     Column("LAST BEAT", right=True),
     Column("LAUNCHED", expendable=5, right=True),
+    Column("BOOT", expendable=6, right=True),
     Column("TYPE", expendable=3),
     Column("MARKET", expendable=4),
     Column("$/H", expendable=1, right=True),
     Column("COST", expendable=2, right=True),
-    Column("HOST", expendable=6, floor=12, shorten=shorten_middle),
-    Column("PID", expendable=7, right=True),
+    Column("HOST", expendable=7, floor=12, shorten=shorten_middle),
+    Column("PID", expendable=8, right=True),
 )
 
 KEYS = (
     *("id", "state", "alive", "slots", "active", "last_beat", "launched", "started", "marked", "host", "pid"),
-    *("instance_type", "zone", "market", "usd_per_hour", "cost_usd"),
+    *("instance_type", "zone", "market", "usd_per_hour", "cost_usd", "boot_s"),
 )
 """What is said of a node, in this order, in JSON and in TSV."""
 
@@ -87,6 +88,7 @@ def _record(node: Node, now: Instant, limits: ScaleSettings) -> dict[str, Cell]:
         "market": (beat.market or None) if beat else None,
         "usd_per_hour": node_price(node),
         "cost_usd": node_cost(node, now),
+        "boot_s": round(node.check_in.lag, 1) if node.check_in else None,
     }
 
 
@@ -103,6 +105,7 @@ def _row(node: Node, condition: NodeCondition, now: Instant) -> Row:
             Span(f"{node.active}/{node.slots}"),
             Span(age(seconds_between(beat.at, now)) if beat else "never"),
             Span(age(seconds_between(node.launched, now)), QUIET),
+            Span(age(node.check_in.lag) if node.check_in else "", QUIET),
             Span(shown(beat.instance_type) if beat else ""),
             Span(shown(beat.market) if beat else ""),
             Span("" if price is None else amount(price)),

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from nommerctl.domain.breaker import OPENING
 from nommerctl.domain.outcome import Change, Failure, Held, Outcome
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown, shown_lines
@@ -33,10 +34,13 @@ def outcome_text(outcome: Outcome, *, color: bool) -> str:
 
 
 def failures_text(outcome: Outcome, *, color: bool) -> str:
-    """Return only what somebody should read who asked for quiet: jobs that ended in ERROR, and effects that failed."""
+    """Return only what somebody should read who asked for quiet.
+
+    That is jobs that ended in ERROR, a breaker that was opened, and effects that failed.
+    """
     lines: list[Line] = []
     for change in outcome.changed:
-        if change.action == JobState.ERROR:
+        if change.action in {JobState.ERROR, OPENING}:
             lines += _effect(change, dry_run=outcome.dry_run)
     for failure in outcome.failed:
         lines += _failure(failure)

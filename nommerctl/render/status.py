@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from nommerctl.domain.breaker import sentence, stands
 from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.states import JobState
 from nommerctl.domain.status import FarmStatus
 from nommerctl.domain.text import shown
-from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
+from nommerctl.domain.times import Instant, age, micros, rfc3339, seconds_between
 from nommerctl.render.json_text import json_document
 from nommerctl.render.nodes import nodes_counted
 from nommerctl.render.styled import QUIET, TROUBLE, Line, Span, draw
@@ -29,6 +30,7 @@ def status_text(
     `overdue` has a sentence for each pass that is.
     """
     view = status.view
+    breaker = sentence(view.ledger.breaker, limits, now)
     said = [
         ("jobs", _jobs(view.jobs)),
         ("nodes", nodes_counted(view.nodes, [node_condition(node, now=now, limits=limits) for node in view.nodes])),
@@ -38,12 +40,13 @@ def status_text(
             "decision",
             "none yet" if status.view.ledger.decision is None else _decision(status.view.ledger.decision, now),
         ),
-        *(("overdue", sentence) for sentence in overdue),
+        *([("breaker", breaker)] if breaker else []),
+        *(("overdue", each) for each in overdue),
     ]
     room = max(width - _INDENT, _NARROWEST)
     lines: list[Line] = []
     for label, text in said:
-        head = Span(label.ljust(_INDENT), TROUBLE if label == "overdue" else QUIET)
+        head = Span(label.ljust(_INDENT), TROUBLE if label in {"breaker", "overdue"} else QUIET)
         lines += hanging((head,), wrapped(shown(text), room), indent=_INDENT)
     return draw(lines, color=color)
 
@@ -59,7 +62,7 @@ def status_json(status: FarmStatus, overdue: Sequence[str], *, now: Instant, lim
 
 
 def _record(status: FarmStatus, overdue: Sequence[str], now: Instant, limits: ScaleSettings) -> dict[str, Any]:
-    view, decision = status.view, status.view.ledger.decision
+    view, decision, breaker = status.view, status.view.ledger.decision, status.view.ledger.breaker
     alive = [node for node in view.nodes if node.alive]
     conditions = Counter(node_condition(node, now=now, limits=limits) for node in view.nodes)
     return {
@@ -86,6 +89,12 @@ def _record(status: FarmStatus, overdue: Sequence[str], now: Instant, limits: Sc
             "end": list(decision.end),
             "reasons": list(decision.reasons),
             "held": list(decision.held),
+        },
+        "breaker": {
+            "state": stands(breaker, limits, now).value,
+            "opened": None if breaker.opened is None else rfc3339(breaker.opened),
+            "until": None if breaker.opened is None else rfc3339(breaker.opened + micros(limits.breaker_time)),
+            "reason": breaker.reason or None,
         },
         "overdue": list(overdue),
     }

@@ -15,7 +15,7 @@ from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.config import Backend as BackendName
 from nommerctl.domain.s3_uris import S3
-from nommerctl.domain.schedule import overdue, overdue_sentence
+from nommerctl.domain.schedule import noticed, overdue, overdue_sentence
 from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.settings.load import Loaded, load_settings
@@ -38,13 +38,18 @@ class Invocation(Struct, frozen=True, kw_only=True):
     state_dir: str | None = None
 
 
-def load(invocation: Invocation) -> Loaded:
-    """Load the settings for these flags."""
+def load(invocation: Invocation, *, ledger: str = "") -> Loaded:
+    """Load the settings for these flags; those of a node, with what it finds in this table of a ledger."""
     if invocation.state_dir == "" or process.environment().get("NOMMERCTL_STATE_DIR") == "":
         msg = "--state-dir or NOMMERCTL_STATE_DIR is empty: name a folder, or leave it out"
         raise SettingsError(msg)
     flags = {"farm.backend": invocation.backend, "farm.state_dir": invocation.state_dir}
-    return load_settings(process.surroundings(), config_file=invocation.config, flags=flags)
+    found = None
+    if ledger:
+        from nommerctl.wiring.node_settings import published
+
+        found = published(ledger)
+    return load_settings(process.surroundings(), config_file=invocation.config, flags=flags, ledger=found)
 
 
 class Farm:
@@ -278,3 +283,8 @@ class Farm:
             if record.name in schedule.__struct_fields__
             and overdue(record, interval := getattr(schedule, record.name), now)
         ]
+
+    def notices(self) -> list[str]:
+        """Return what passes left for every command to say."""
+        now = self.clock()
+        return [notice for record in self.records.read() if (notice := noticed(record, now))]

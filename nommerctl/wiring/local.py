@@ -68,7 +68,7 @@ class LocalBackend:
             store=SqliteJobReads(reading),
             cache=self._cached,
             ledger=SqliteLedgerReads(reading, self._clock),
-            fleet=LocalFleetReads(self._workers, worker=self._worker),
+            fleet=LocalFleetReads(self._workers, self._logs, worker=self._worker),
             new_jobs=SqliteQueueReads(reading, NEW_JOBS, self._clock),
             changes=SqliteQueueReads(reading, CHANGES, self._clock),
         )

@@ -8,16 +8,18 @@ from msgspec import structs
 
 from nommerctl.adapters.cache_table import CacheDamagedError, CacheReplacedError
 from nommerctl.adapters.local.pass_files import pass_lock
-from nommerctl.domain.outcome import Outcome
+from nommerctl.domain.outcome import Notice, Outcome
 from nommerctl.domain.schedule import PassRecord
-from nommerctl.errors import ExitCode, NommerctlError
+from nommerctl.errors import AlreadyRunningError, ExitCode, NommerctlError
 from nommerctl.passes.abandon import abandon
 from nommerctl.passes.means import FarmReads, FarmWrites, News, Performer
 from nommerctl.passes.news import ComparedNews, QueueNews
 from nommerctl.passes.performing import Doer, Rehearsal
 from nommerctl.passes.prune import prune
 from nommerctl.passes.refresh import refresh
+from nommerctl.passes.resume import resume
 from nommerctl.passes.scale import scale
+from nommerctl.settings.published import published_text
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.limits import OVERTIME, Limits
@@ -53,6 +55,7 @@ def _scale(farm: Farm, reads: FarmReads, perform: Performer, _news: News) -> Out
         silence=farm.settings.worker.controller_silence,
         clock=farm.clock,
         new_token=partial(process.new_token, 4 if farm.is_local else TOKEN_OF_AN_ACCOUNT),
+        node_settings="" if farm.is_local else published_text(farm.settings),
     )
 
 
@@ -147,11 +150,34 @@ def _recorded(farm: Farm, verb: str, make: Callable[[], Outcome], *, attended: b
         record = structs.replace(record, unattended_since=started)
     farm.records.write(structs.replace(record, code=int(ExitCode.BUG)))  # so it says if we do not get to write again
     outcome = make()
+    if outcome.notice is not None:
+        record = _noticing(record, outcome.notice)
     succeeded = record.succeeded if outcome.ended_by else farm.clock()
     try:
         farm.records.write(structs.replace(record, code=int(outcome.code()), succeeded=succeeded))
     except NommerctlError as error:
         return structs.replace(outcome, ended_by=outcome.ended_by or error)
+    return outcome
+
+
+def _noticing(record: PassRecord, notice: Notice) -> PassRecord:
+    return structs.replace(record, notice=notice.text, notice_until=notice.until)
+
+
+def run_resume(farm: Farm, *, dry_run: bool = False) -> Outcome:
+    """Close the breaker, and take back what scale left for every command to say of it."""
+    outcome = with_performer(
+        farm, "resume", lambda reads, perform: resume(reads, perform, clock=farm.clock), dry_run=dry_run
+    )
+    if dry_run or outcome.notice is None:
+        return outcome
+    try:
+        with pass_lock(farm.locks, SCALE.verb, now=farm.clock()):
+            for record in farm.records.read():
+                if record.name == SCALE.verb and record.notice:
+                    farm.records.write(_noticing(record, outcome.notice))
+    except AlreadyRunningError:
+        pass  # it leaves a notice of its own
     return outcome
 
 

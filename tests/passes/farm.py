@@ -56,6 +56,7 @@ class FakeFarm:
         self.changes = FakeQueue(self.clock)
         self.notifier = FakeNotifier()
         self.orders = 0
+        self.node_settings = ""
 
     @property
     def reads(self) -> FarmReads:
@@ -98,6 +99,7 @@ class FakeFarm:
             silence=3600,
             clock=self.clock,
             new_token=self._token,
+            node_settings=self.node_settings,
         )
 
     def _token(self) -> str:

@@ -1,8 +1,11 @@
 import json
 
+from msgspec import structs
+
 from nommerctl.domain.config import ScaleSettings
+from nommerctl.domain.fleet import CheckIn, Heartbeat
 from nommerctl.render.nodes import nodes_json, nodes_table, nodes_tsv
-from tests.render.farm import BUSY_NODE, NEW_NODE, NODES, NOW
+from tests.render.farm import BUSY_NODE, NEW_NODE, NODES, NOW, ago
 
 LIMITS = ScaleSettings()
 
@@ -50,10 +53,10 @@ def test_no_nodes_say_so() -> None:
 def test_tsv_has_a_header_and_leaves_empty_what_is_not_known() -> None:
     assert nodes_tsv([BUSY_NODE, NEW_NODE], now=NOW, limits=LIMITS) == (
         "id\tstate\talive\tslots\tactive\tlast_beat\tlaunched\tstarted\tmarked\thost\tpid\t"
-        "instance_type\tzone\tmarket\tusd_per_hour\tcost_usd\n"
+        "instance_type\tzone\tmarket\tusd_per_hour\tcost_usd\tboot_s\n"
         "node-7f3a01\trunning\ttrue\t2\t1\t2026-01-01T09:59:52.000000Z\t2026-01-01T09:09:50.000000Z\t"
-        "2026-01-01T09:10:00.000000Z\t\tencoder-1.example.org\t4711\t\t\t\t\t\n"
-        "i-0a1b2c3d4e5f67890\tnot up yet\ttrue\t2\t0\t\t2026-01-01T09:59:30.000000Z\t\t\t\t\t\t\t\t\t\n"
+        "2026-01-01T09:10:00.000000Z\t\tencoder-1.example.org\t4711\t\t\t\t\t\t\n"
+        "i-0a1b2c3d4e5f67890\tnot up yet\ttrue\t2\t0\t\t2026-01-01T09:59:30.000000Z\t\t\t\t\t\t\t\t\t\t\n"
     )
 
 
@@ -80,7 +83,40 @@ def test_json_has_the_jobs_that_a_node_has_in_hand() -> None:
                 "market": None,
                 "usd_per_hour": None,
                 "cost_usd": None,
+                "boot_s": None,
                 "jobs": ["39e602cbbd4300000000000000000000000000000000000000"],
             }
         ],
     }
+
+
+EC2_NODE = structs.replace(
+    BUSY_NODE,
+    id="i-0a1b2c3d4e5f67891",
+    beat=Heartbeat(
+        node="i-0a1b2c3d4e5f67891",
+        started=ago(2970),
+        at=ago(8),
+        slots=2,
+        active=1,
+        instance_type="c7i.large",
+        market="spot",
+        usd_per_hour=0.05,
+    ),
+    check_in=CheckIn(node="i-0a1b2c3d4e5f67891", launched=ago(3010), at=ago(2967.5)),
+)
+
+ON_EC2 = """\
+NODE                 STATE    JOBS  LAST BEAT  LAUNCHED  BOOT  TYPE       MARKET     $/H     COST
+─────────────────────────────────────────────────────────────────────────────────────────────────
+i-0a1b2c3d4e5f67891  running   1/2        8 s    50 min  42 s  c7i.large  spot    0.0500  $0.0418
+
+1 node: 1 running · 1 of 2 slots busy · $0.0500/h, $0.0418 so far
+"""
+
+
+def test_how_long_a_node_took_to_come_up_is_shown_where_there_is_room() -> None:
+    assert nodes_table([EC2_NODE], now=NOW, limits=LIMITS, width=100, color=False) == ON_EC2
+    assert "BOOT" not in nodes_table([EC2_NODE], now=NOW, limits=LIMITS, width=80, color=False)
+    (told,) = json.loads(nodes_json([EC2_NODE], now=NOW, limits=LIMITS))["nodes"]
+    assert told["boot_s"] == 42.5

@@ -179,3 +179,11 @@ def test_what_ended_a_pass_stands_in_its_document_after_what_it_did() -> None:
 )
 def test_the_exit_code_of_an_outcome(outcome: Outcome, detailed: bool, code: int) -> None:  # noqa: FBT001 - a parameter
     assert outcome.code(detailed=detailed) == code
+
+
+def test_quiet_tells_of_a_breaker_that_opens_and_of_no_launch() -> None:
+    outcome = Outcome(
+        command="scale",
+        changed=(Change("launch", "1 node", "1 job"), Change("open breaker", "until 09:30", "3 nodes failed")),
+    )
+    assert failures_text(outcome, color=False) == "open breaker until 09:30: 3 nodes failed\n"

@@ -2,6 +2,7 @@ import json
 
 from msgspec import structs
 
+from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Depth, Launch
 from nommerctl.domain.outcome import Decision
@@ -99,6 +100,10 @@ decision.end\tnode-dead00
 decision.reasons\t12 jobs for 1 slot: 11 left over
 decision.reasons\tnode-dead00: its process is gone
 decision.held\tmax_nodes
+breaker.state\tclosed
+breaker.opened\t
+breaker.until\t
+breaker.reason\t
 overdue\tprune has not succeeded for 60 min (it should every 5min); it was last started 60 min ago
 """
 
@@ -155,7 +160,8 @@ def test_tsv_has_a_line_for_each_value() -> None:
 
 def test_json() -> None:
     document = json.loads(status_json(STATUS, OVERDUE, now=NOW, limits=LIMITS))
-    assert list(document) == ["schema", "command", "as_of", "jobs", "nodes", "queue", "cache", "decision", "overdue"]
+    keys = ["schema", "command", "as_of", "jobs", "nodes", "queue", "cache", "decision", "breaker", "overdue"]
+    assert list(document) == keys
     assert (document["schema"], document["command"], document["as_of"]) == (1, "status", "2026-01-01T10:00:00.000000Z")
     assert document["jobs"]["PENDING"] == 12
     assert document["queue"] == {"visible": 10, "in_flight": 1, "delayed": 1, "dead": 2, "changes": 4}
@@ -167,3 +173,19 @@ def test_text_from_outside_does_nothing_to_a_terminal() -> None:
     nasty = Decision(at=ago(60), launch=0, end=("\x1b[2J",), reasons=("[red]\u202ex[/red]",), inputs={})
     said = text(decided(nasty), [], width=80)
     assert "end \\x1b[2J (60 s ago), because [red]\\u202ex[/red]" in said
+
+
+def test_a_breaker_that_is_open_stands_out() -> None:
+    ledger = structs.replace(STATUS.view.ledger, breaker=Breaker(number=1, opened=ago(60), reason="3 nodes failed"))
+    broken = structs.replace(STATUS, view=structs.replace(STATUS.view, ledger=ledger))
+    assert (
+        "breaker   the breaker is open until 2026-01-01T10:29:00Z, no node is launched: 3\n"
+        "          nodes failed; mend that, then run 'nommerctl resume'\n"
+    ) in text(broken, [], width=80)
+    assert "\x1b[1;31mbreaker" in text(broken, [], width=80, color=True)
+    assert json.loads(status_json(broken, [], now=NOW, limits=LIMITS))["breaker"] == {
+        "state": "open",
+        "opened": "2026-01-01T09:59:00.000000Z",
+        "until": "2026-01-01T10:29:00.000000Z",
+        "reason": "3 nodes failed",
+    }
