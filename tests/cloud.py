@@ -64,12 +64,12 @@ class Half(NamedTuple):
 
 
 Fault: TypeAlias = Answer | Cut | Half | Mapping[str, Answer]
-"""What goes wrong: a mapping has an answer for each service."""
+"""What goes wrong: a mapping has an answer for each service that it has to do with."""
 
 
 def refusal(service: str, code: str, status: int = 400, message: str = "refused by the test") -> Answer:
     """Return an answer by which a service refuses something, in the service's own form."""
-    if service in {"dynamodb", "sqs"}:
+    if service in {"dynamodb", "servicequotas", "sqs", "ssm"}:
         body = f'{{"__type": "com.amazonaws.{service}#{code}", "message": "{message}"}}'
         return _answer(status, _JSON, body)
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -188,7 +188,7 @@ class Cloud:
         if isinstance(fault, Answer):
             return fault
         if isinstance(fault, Mapping):
-            return fault[call.service]
+            return fault.get(call.service) or self._served(call, method, path, headers, body)
         if fault is Cut.BEFORE:
             return None
         body = _WAIT.sub(rb"\g<1>0", body)

@@ -69,6 +69,11 @@ class AwsBackend:
     def _looking(self) -> Clients:
         return self._clients(makes_models=False)
 
+    @functools.cached_property
+    def examining(self) -> Clients:
+        """The clients of somebody who examines more than passes use: they know all of AWS's models."""
+        return Clients(region=self._region, profile=self._settings.profile, keep_on=self._heeded)
+
     def _clients(self, *, makes_models: bool) -> Clients:
         return Clients(
             region=self.region,
@@ -124,6 +129,6 @@ class AwsBackend:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("clients", "_looking"):
+        for name in ("clients", "_looking", "examining"):
             if name in vars(self):
                 getattr(self, name).close()

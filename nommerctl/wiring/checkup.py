@@ -24,7 +24,7 @@ OF_BACKEND: dict[Backend, Callable[[Farm, Callable[[], None]], list[Check]]] = {
 def examine(farm: Farm, *, attended: bool) -> Checkup:
     """Look at everything within farm.time_limit, and change nothing; `attended` is whether a person is there."""
     limits = Limits(farm.settings.farm.time_limit)
-    with limits.in_force():
+    with limits.in_force(), farm.heeding(limits.heed):
         checks = [
             *machine_checks(farm, attended=attended),
             *(ffmpeg_checks(farm, limits.heed) if farm.is_local else []),

@@ -223,8 +223,9 @@ class Farm:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "_backend" in vars(self):
-            self._backend.close()
+        for name in ("_backend", "aws"):
+            if name in vars(self):
+                vars(self)[name].close()
         if "cache" in vars(self):
             self.cache.close()
 

@@ -91,7 +91,8 @@ def _destinations(farm: Farm) -> list[Path]:
     """The folders that unfinished jobs write into; none if the store cannot be read, which its own check says."""
     dests: list[str] = []
     with suppress(*AWAY):
-        dests += [job.dest for job in islice(farm.look().store.unfinished(), _JOBS_LOOKED_AT)]
+        if farm.is_local:  # elsewhere outputs go to buckets
+            dests += [job.dest for job in islice(farm.look().store.unfinished(), _JOBS_LOOKED_AT)]
     return list(dict.fromkeys(Path(dest).parent for dest in dests if scheme_of(dest) == FILE))
 
 

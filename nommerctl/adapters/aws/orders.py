@@ -60,7 +60,7 @@ def composed(
     if not settings.instance_types:
         msg = "aws.instance_types is empty: name at least one instance type"
         raise SettingsError(msg)
-    template = settings.launch_template or ("" if settings.ami else launch_template(farm))
+    template = template_of(settings, farm)
     pools = _pools(settings, refused, each_pass_asks_one=not template, on_demand=on_demand)
     tags = [
         {"Key": "Name", "Value": f"nommerctl-{farm}"},
@@ -71,6 +71,33 @@ def composed(
         return Order("CreateFleet", _fleet(template, pools, tags, token=token, count=count))
     rested = max(pools, key=lambda pool: refused.get(pool, inf))
     return Order("RunInstances", _instances(settings, rested, tags, token=token, count=count))
+
+
+def template_of(settings: AwsSettings, farm: str) -> str:
+    """Return the name or id of the launch template of nodes, '' if they are launched from an image alone."""
+    return settings.launch_template or ("" if settings.ami else launch_template(farm))
+
+
+def named_template(template: str) -> dict[str, str]:
+    """Return a launch template as EC2 is told of it, by its name or its id."""
+    return {"LaunchTemplateId" if template.startswith(_ID_PREFIX) else "LaunchTemplateName": template}
+
+
+def templated(fleet: Order, template: str) -> Order:
+    """Return an order of one instance that EC2 has to be allowed where it is given one for a fleet."""
+    pool = fleet.pools[0]
+    parameters: dict[str, Any] = {
+        "LaunchTemplate": {**named_template(template), "Version": "$Default"},
+        "MinCount": 1,
+        "MaxCount": 1,
+        **_where(pool),
+        "TagSpecifications": [
+            each for each in fleet.parameters["TagSpecifications"] if each["ResourceType"] == "instance"
+        ],
+    }
+    if pool.market == Market.SPOT.value:
+        parameters["InstanceMarketOptions"] = {"MarketType": "spot"}
+    return Order("RunInstances", parameters)
 
 
 def _pools(
@@ -102,13 +129,12 @@ def _markets(market: Market, *, on_demand: bool) -> tuple[Market, ...]:
 
 
 def _fleet(template: str, pools: list[Pool], tags: list[dict[str, str]], *, token: str, count: int) -> dict[str, Any]:
-    named = "LaunchTemplateId" if template.startswith(_ID_PREFIX) else "LaunchTemplateName"
     return {
         "ClientToken": token,
         "Type": "instant",
         "LaunchTemplateConfigs": [
             {
-                "LaunchTemplateSpecification": {named: template, "Version": "$Default"},
+                "LaunchTemplateSpecification": {**named_template(template), "Version": "$Default"},
                 "Overrides": [_where(pool) for pool in pools],
             }
         ],
