@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -77,6 +77,11 @@ def refusal(service: str, code: str, status: int = 400, message: str = "refused 
     return _answer(status, "text/xml", body)
 
 
+def answered(text: str | dict[str, Any]) -> Answer:
+    """Return an answer that is XML, or JSON."""
+    return _answer(200, "text/xml", text) if isinstance(text, str) else _answer(200, _JSON, json.dumps(text))
+
+
 def _answer(status: int, content_type: str, body: str) -> Answer:
     return Answer(status, {"Content-Type": content_type, "Date": formatdate(usegmt=True)}, body.encode())
 
@@ -133,6 +138,7 @@ class Cloud:
     calls: list[Call] = field(default_factory=list)
     _requests: list[Request] | None = None
     _faults: dict[Call, list[Fault]] = field(default_factory=dict)
+    _instead: dict[Call, Callable[[bytes], Answer]] = field(default_factory=dict)
     _trouble: Trouble | None = None
     _orders: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -143,10 +149,16 @@ class Cloud:
         with self._lock:
             self._faults.setdefault(Call(service, operation), []).extend(faults)
 
+    def stand_in(self, service: str, operation: str, answer: Callable[[bytes], Answer]) -> None:
+        """Let all calls of an operation that no emulator has be answered by the body of the request."""
+        with self._lock:
+            self._instead[Call(service, operation)] = answer
+
     def heal(self) -> None:
-        """Forget the faults that nobody has met, and the calls so far."""
+        """Forget the faults that nobody has met, what stands in for emulators, and the calls so far."""
         with self._lock:
             self._faults.clear()
+            self._instead.clear()
             self.calls.clear()
 
     @contextmanager
@@ -216,6 +228,8 @@ class Cloud:
             return self._trouble.fault if self._trouble and self._trouble.meets(call) else None
 
     def _served(self, call: Call, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if call in self._instead:
+            return self._instead[call](body)
         token = parse_qs(body.decode(errors="replace")).get("ClientToken", [""])[0] if call.service == "ec2" else ""
         if not token:
             return self._forwarded(call.service, method, path, headers, body)

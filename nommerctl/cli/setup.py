@@ -24,7 +24,8 @@ def doctor(ctx: typer.Context, json: Json = False) -> None:
     """Check this machine and the farm, and say what to do.
 
     Encodes a second of film with every preset, and examines state folder, disk room, store, queue, cache, clock, and
-    whether cron or a timer makes the passes. It changes nothing. Exits with 3 if a check failed; a warning is none.
+    whether cron or a timer makes the passes. On AWS it examines credentials, permissions, tables, queues, launch
+    template, image and quotas instead of ffmpeg. It changes nothing. Exits with 3 if a check failed; a warning is none.
     """
     from nommerctl.render.checkup import checkup_json, checkup_text, checkup_tsv
     from nommerctl.render.errors import error_line

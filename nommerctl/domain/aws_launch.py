@@ -76,8 +76,8 @@ def judge_types(asked: Sequence[str], found: Mapping[str, TypeFacts]) -> Iterato
 
 
 def no_image(named: str, where: str) -> Finding:
-    """Return what is said of an image that is not there; `where` says what names it."""
-    said = f"image '{named}' is not there in this account and region, or not for it ({where})"
+    """Return what is said of an image that is not there, or not for this account; `where` is what should name it."""
+    said = f"image '{named}' ({where}) is not there for this account and region" if named else f"{where} names no image"
     return Finding(_IMAGE, Verdict.FAILED, said, "see aws.ami, or run 'nommerctl aws bootstrap'")
 
 

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from nommerctl.adapters.aws.clients import Clients
-from nommerctl.adapters.aws.errors import calling, code_of
+from nommerctl.adapters.aws.errors import calling
 from nommerctl.adapters.aws.names import FARM_TAG, changes_queue, dead_letters, new_jobs_queue
 from nommerctl.adapters.aws.orders import template_of
 from nommerctl.domain.aws_account import Caller, Leave, Permission
 from nommerctl.domain.config import AwsSettings
 from nommerctl.domain.s3_uris import S3
-
-_SILENT = frozenset({"AccessDenied", "AccessDeniedException", "InvalidInput", "NoSuchEntity"})
-"""What IAM answers where it does not tell us: it is no permission that the farm needs."""
+from nommerctl.errors import AWAY
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -67,10 +64,10 @@ def simulated(clients: Clients, caller: Caller, asked: Sequence[Question]) -> li
 
 
 def _simulated(clients: Clients, principal: str, question: Question) -> Leave | None:
-    """Return the answer to one question, None if IAM gives us none."""
-    with calling("iam:SimulatePrincipalPolicy", f"'{principal}'"):
-        try:
-            answer = clients.iam.simulate_principal_policy(
+    """Return the answer to one question, None if IAM gives us none: no pass needs IAM, or the way to it."""
+    try:
+        with calling("iam:SimulatePrincipalPolicy", f"'{principal}'"):
+            (result,) = clients.iam.simulate_principal_policy(
                 PolicySourceArn=principal,
                 ActionNames=[question.action],
                 ResourceArns=[question.arn],
@@ -78,13 +75,10 @@ def _simulated(clients: Clients, principal: str, question: Question) -> Leave | 
                     {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
                     for name, value in question.context.items()
                 ],
-            )
-        except ClientError as error:
-            if code_of(error) in _SILENT:
-                return None
-            raise
-        (result,) = answer["EvaluationResults"]
-        decision = result["EvalDecision"]
+            )["EvaluationResults"]
+            decision = result["EvalDecision"]
+    except AWAY:
+        return None
     if decision == "allowed":
         return Leave.GRANTED
     return Leave.UNKNOWN if result.get("MissingContextValues") else Leave.DENIED

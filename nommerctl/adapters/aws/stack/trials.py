@@ -7,12 +7,12 @@ about a message by a receipt that is none. AWS looks at the permission before al
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from nommerctl.adapters.aws.clients import Clients
-from nommerctl.adapters.aws.errors import calling, code_of, message_of
+from nommerctl.adapters.aws.errors import calling, code_of, message_of, translated
 from nommerctl.adapters.aws.names import changes_queue, dead_letters, jobs_table, ledger_table, new_jobs_queue
 from nommerctl.adapters.aws.orders import Order, composed, template_of, templated
 from nommerctl.adapters.aws.queue_urls import QueueUrls
@@ -32,11 +32,9 @@ if TYPE_CHECKING:
 NOBODY = "nobody"
 """The id of no job, the key of no entry of the ledger, the token of no order, and the receipt of no message."""
 
-_WOULD_DO = "DryRunOperation"
-_UNAUTHORIZED = "UnauthorizedOperation"
 _ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
-_SAID_ELSEWHERE = ("InvalidLaunchTemplate", "InvalidAMI")
-"""Codes of what has a check of its own: the launch template and the image."""
+_SAID_ELSEWHERE = ("InvalidLaunchTemplate", "InvalidAMI", "InvalidInstanceID")
+"""How the codes begin of what has a check of its own (template, image), or has ended meanwhile (a node)."""
 
 
 class Tried(NamedTuple):
@@ -137,18 +135,9 @@ def tried_launch(clients: Clients, settings: AwsSettings, farm: str) -> list[Tri
 
 def _tried_order(ec2: "EC2Client", order: Order) -> Tried:
     calls: dict[str, Callable[..., object]] = {"CreateFleet": ec2.create_fleet, "RunInstances": ec2.run_instances}
-    action, on = f"ec2:{order.operation}", "new nodes"
     parameters = {name: value for name, value in order.parameters.items() if name != "ClientToken"}
-    refused = _dry(action, on, partial(calls[order.operation], DryRun=True, **parameters))
-    if refused is None:
-        return Tried(Permission(action, on, Leave.GRANTED))
-    if code_of(refused) == _UNAUTHORIZED:
-        named = _ACTION.search(message_of(refused))
-        return Tried(Permission(named[1] if named else action, on, Leave.DENIED))
-    unknown = Permission(action, on, Leave.UNKNOWN)
-    if code_of(refused).startswith(_SAID_ELSEWHERE):
-        return Tried(unknown)
-    return Tried(unknown, fault(order, refused))
+    action, on = f"ec2:{order.operation}", "new nodes"
+    return _dry(action, on, partial(calls[order.operation], DryRun=True, **parameters), partial(fault, order))
 
 
 def tried_end(clients: Clients, nodes: Sequence[NodeId]) -> list[Tried]:
@@ -157,19 +146,35 @@ def tried_end(clients: Clients, nodes: Sequence[NodeId]) -> list[Tried]:
 
     def end(node: NodeId) -> Tried:
         on = f"node {node}"
-        refused = _dry(action, on, partial(clients.ec2.terminate_instances, InstanceIds=[node], DryRun=True))
-        denied = refused is not None and code_of(refused) == _UNAUTHORIZED
-        leave = Leave.GRANTED if refused is None else Leave.DENIED if denied else Leave.UNKNOWN
-        return Tried(Permission(action, on, leave))
+        call = partial(clients.ec2.terminate_instances, InstanceIds=[node], DryRun=True)
+        return _dry(action, on, call, lambda error: translated(error, action, on))
 
     return [end(node) for node in nodes[:1]]
 
 
-def _dry(action: str, on: str, call: Callable[[], Any]) -> ClientError | None:
-    """Make a dry run; return what EC2 refuses it for, None if it would do it."""
-    with calling(action, on):
-        try:
-            call()
-        except ClientError as error:
-            return None if code_of(error) == _WOULD_DO else error
-    return None
+def _dry(action: str, on: str, call: Callable[[], object], as_fault: Callable[[ClientError], NommerctlError]) -> Tried:
+    """Make a dry run, which is always refused: most of all because it is none but a dry run."""
+    try:
+        with calling(action, on):
+            try:
+                call()
+            except ClientError as error:
+                return _refused(action, on, error, as_fault(error))
+    except AWAY as error:
+        return Tried(Permission(action, on, Leave.UNKNOWN, str(error)))
+    return Tried(Permission(action, on, Leave.GRANTED))
+
+
+def _refused(action: str, on: str, error: ClientError, otherwise: NommerctlError) -> Tried:
+    match code_of(error):
+        case "DryRunOperation":
+            return Tried(Permission(action, on, Leave.GRANTED))
+        case "UnauthorizedOperation":
+            named = _ACTION.search(message_of(error))
+            return Tried(Permission(named[1] if named else action, on, Leave.DENIED))
+        case code if code.startswith(_SAID_ELSEWHERE):
+            return Tried(Permission(action, on, Leave.UNKNOWN))
+        case _ if isinstance(otherwise, SettingsError):
+            return Tried(Permission(action, on, Leave.UNKNOWN), otherwise)
+        case _:
+            return Tried(Permission(action, on, Leave.UNKNOWN, str(otherwise)))
