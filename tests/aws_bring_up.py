@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -25,7 +25,6 @@ class Account:
     cloud: Cloud
     clients: Clients
     here: InProcessCli
-    settings: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, code: int | None = 0, **settings: str) -> Result:
         """Run a command with these settings besides."""
@@ -34,7 +33,7 @@ class Account:
 
     def changes(self, *arguments: str, **settings: str) -> list[tuple[str, str]]:
         """Run a command and return what it says that it changed: action and target."""
-        document = self.run(*arguments, "--json", **settings).json
+        document = self.run(*arguments, "--json", code=0, **settings).json
         assert document["failed"] == []
         return [(each["action"], each["target"]) for each in document["changed"]]
 
@@ -47,13 +46,10 @@ class Account:
 
     def launched(self, farm: str = "") -> str:
         """Launch an instance that carries a farm's tag, and return its id."""
-        tags = [{"Key": FARM_TAG, "Value": farm or self.name}]
-        (launched,) = self.clients.ec2.run_instances(
-            ImageId=AMI,
-            MinCount=1,
-            MaxCount=1,
-            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],  # type: ignore[list-item]
-        )["Instances"]
+        tags: Any = [{"ResourceType": "instance", "Tags": [{"Key": FARM_TAG, "Value": farm or self.name}]}]
+        (launched,) = self.clients.ec2.run_instances(ImageId=AMI, MinCount=1, MaxCount=1, TagSpecifications=tags)[
+            "Instances"
+        ]
         return launched["InstanceId"]
 
     def instance_state(self, node: str) -> str:

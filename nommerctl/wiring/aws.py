@@ -72,7 +72,7 @@ class AwsBackend:
     @functools.cached_property
     def examining(self) -> Clients:
         """The clients of somebody who examines more than passes use: they know all of AWS's models."""
-        return Clients(region=self._region, profile=self._settings.profile, keep_on=self._heeded)
+        return Clients(region=self.region, profile=self._settings.profile, keep_on=self._heeded)
 
     def _clients(self, *, makes_models: bool) -> Clients:
         return Clients(
