@@ -28,7 +28,7 @@ _COUNTS: "tuple[QueueAttributeNameType, ...]" = (
 
 def wanted_table(farm: str, name: str) -> TableFacts:
     """Return how a table of the farm should be."""
-    (wanted,) = (each for each in tables(farm) if each["TableName"] == name)
+    (wanted,) = (each.properties for each in tables(farm) if each.name == name)
     return _facts(wanted, expires=EXPIRES if name == ledger_table(farm) else "")
 
 
