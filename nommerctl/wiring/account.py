@@ -51,7 +51,7 @@ TIME_LIMIT = 1200.0
 PAUSE = 3.0
 """Seconds between two looks at what takes its time."""
 
-_KINDS = (Tables, Queues, Buckets, Wheels, SecurityGroups, Roles, InstanceProfiles, LaunchTemplates)
+KINDS = (Tables, Queues, Buckets, Wheels, SecurityGroups, Roles, InstanceProfiles, LaunchTemplates)
 
 _Acting: TypeAlias = DoerOf[AccountWrites] | RehearsalOf[AccountWrites]
 
@@ -179,7 +179,7 @@ class _Account:
 
     @cached_property
     def stack(self) -> AwsStack:
-        return AwsStack(self.name, [kind(self.clients, self.name, time.sleep) for kind in _KINDS])
+        return AwsStack(self.name, [kind(self.clients, self.name, time.sleep) for kind in KINDS])
 
     @cached_property
     def fleet(self) -> EC2InstanceManager:

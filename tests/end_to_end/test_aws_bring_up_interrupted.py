@@ -1,0 +1,141 @@
+"""Bringing a farm up and taking it down, broken off at each of their calls: run again, both end right."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+
+from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.ec2 import EC2InstanceManager
+from nommerctl.adapters.aws.job_reads import DynamoJobReads
+from nommerctl.adapters.aws.stack.blueprint import node_parts
+from nommerctl.adapters.aws.stack.facts import account_facts
+from nommerctl.adapters.aws.stack.packages import wheel_file
+from nommerctl.adapters.aws.stack.stack import AwsStack
+from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
+from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
+from nommerctl.domain.outcome import Outcome
+from nommerctl.domain.stack import Resource
+from nommerctl.errors import NommerctlError
+from nommerctl.passes.bring_up import bring_up
+from nommerctl.passes.means import AccountReads, AccountWrites
+from nommerctl.passes.performing import DoerOf
+from nommerctl.passes.tear_down import tear_down
+from nommerctl.wiring import process
+from nommerctl.wiring.account import KINDS
+from tests import aws_servers
+from tests.aws_bring_up import AMI
+from tests.cloud import Cloud, Cut, Reach
+from tests.passes.farm import nothing
+
+PARTS = 12
+
+
+class Account:
+    """The parts of a farm on the wire, without the command line, whose start takes longer than all its calls."""
+
+    def __init__(self, clients: Clients, folder: Path) -> None:
+        self.name = f"t{token_hex(4)}"
+        self._clients = clients
+        self._settings = Settings(
+            farm=FarmSettings(name=self.name), aws=AwsSettings(instance_types=("c6i.large",), buckets=("films",))
+        )
+        self._wheel = folder / "nommerctl-1.0-py3-none-any.whl"
+        self._wheel.write_bytes(b"a wheel, as far as this test goes")
+        self._fleet = EC2InstanceManager(lambda: clients.ec2, self.name, self._settings.aws, process.clock)
+        kinds = [kind(clients, self.name, lambda _: None) for kind in KINDS]
+        self.stack = AwsStack(self.name, kinds)
+
+    def brought_up(self) -> Outcome:
+        return bring_up(self.stack, self._doer(), self._wanted())
+
+    def torn_down(self) -> Outcome:
+        store = DynamoJobReads(self._clients, self.name, lambda _: None)
+        reads = AccountReads(self.stack, self._fleet, store)
+        return tear_down(reads, self._doer(), force=False, pause=lambda: time.sleep(0.01))
+
+    def launch(self) -> None:
+        tags = [{"Key": "nommerctl:farm", "Value": self.name}]
+        self._clients.ec2.run_instances(
+            ImageId=AMI,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],  # type: ignore[misc,list-item]
+        )
+
+    def _doer(self) -> DoerOf[AccountWrites]:
+        return DoerOf(AccountWrites(self.stack, self._fleet), heed=nothing)
+
+    def _wanted(self) -> list[Resource]:
+        facts = account_facts(self._clients, self._settings.aws)
+        wheel = wheel_file(self._wheel, "1.0")
+        storage = storage_parts(self.name, facts.account, facts.region, wheel)
+        return [*storage, *node_parts(self._settings, facts, "#!/usr/bin/python3\n")]
+
+
+@pytest.fixture
+def account(cloud: Cloud, cloud_clients: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    for name, value in (aws_servers.CREDENTIALS | {"AWS_ENDPOINT_URL": cloud.url}).items():
+        monkeypatch.setenv(name, value)
+    made = Account(cloud_clients, tmp_path)
+    yield made
+    cloud.heal()
+    made.torn_down()
+
+
+@contextmanager
+def broken_off(cloud: Cloud, cut: Cut, served: int) -> Iterator[list[bool]]:
+    """Break every call off once so many have been served, as if the process had died; say whether that was met."""
+    met: list[bool] = []
+    with cloud.trouble(cut, Reach.ALL, served=served) as trouble:
+        try:
+            yield met
+        except NommerctlError:
+            assert trouble.met
+        met.append(bool(trouble.met))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
+@pytest.mark.parametrize("first", range(4))
+def test_bringing_up_is_completed_wherever_it_was_broken_off(
+    account: Account, cloud: Cloud, cut: Cut, first: int
+) -> None:
+    for served in count(first, 4):
+        # given a farm that was half made
+        with broken_off(cloud, cut, served) as met:
+            account.brought_up()
+        # when, then
+        completed = account.brought_up()
+        assert completed.failed == (), served
+        assert len(account.stack.parts()) == PARTS, served
+        assert account.brought_up().changed == (), served
+        assert account.torn_down().facts == {"left": 0}, served
+        if not met[0]:
+            return
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
+@pytest.mark.parametrize("first", range(4))
+def test_taking_down_is_completed_wherever_it_was_broken_off(
+    account: Account, cloud: Cloud, cut: Cut, first: int
+) -> None:
+    for served in count(first, 4):
+        # given a farm with a node that was half taken down
+        account.brought_up()
+        account.launch()
+        with broken_off(cloud, cut, served) as met:
+            account.torn_down()
+        # when, then
+        completed = account.torn_down()
+        assert (completed.failed, completed.facts) == ((), {"left": 0}), served
+        assert account.stack.parts() == []
+        if not met[0]:
+            return
