@@ -75,17 +75,12 @@ class Tables:
         """Make a table. One that is there, ours, is completed: it may be from a try whose answer was lost."""
         name = resource.name
         self._await_end_of_deletion(name)
-        with calling("dynamodb:CreateTable", _what(name)):
-            try:
-                self._dynamodb.create_table(**table_request(resource.properties))
-            except ClientError as error:
-                if code_of(error) != _IN_USE:
-                    raise
+        made = self._make(name, resource.properties)
         self._settled(name)
         found = self._found(resource)
         check_not_foreign(found.farm, self._farm, self.kind, name)
         gaps = differences(found.properties, resource.properties)
-        if not gaps or found.farm is None:
+        if not gaps or not (made or found.farm):  # its tags may be shown a little later
             return found
         self.update(resource, found, gaps)
         return self._found(resource)
@@ -222,6 +217,17 @@ class Tables:
         return shown_at_last(look, self._sleep, _LONGEST, f"{late} after {_LONGEST:.0f} s: run this again later")
 
     # --- changing
+
+    def _make(self, name: str, properties: Properties) -> bool:
+        """Return whether it was made: it may be there."""
+        with calling("dynamodb:CreateTable", _what(name)):
+            try:
+                self._dynamodb.create_table(**table_request(properties))
+            except ClientError as error:
+                if code_of(error) != _IN_USE:
+                    raise
+                return False
+        return True
 
     def _change(self, name: str, what: Mapping[str, Any]) -> None:
         self._settled(name)

@@ -57,8 +57,11 @@ class Wheels:
         self.create(resource)
 
     def delete(self, part: Part) -> None:
-        """Delete a wheel."""
+        """Delete a wheel; ItemError for what is in any other bucket than the farm's own."""
         bucket, key = _place(part.name)
+        if bucket != self._own.name:
+            msg = f"{part.name} is not in the bucket that 'nommerctl aws bootstrap' makes for a wheel: it is left alone"
+            raise ItemError(msg)
         tags = self._own.tags(bucket)
         if tags is None:
             return

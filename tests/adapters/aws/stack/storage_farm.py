@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -40,7 +41,7 @@ class StorageFarm:
     wheel: Path
     pauses: list[float] = field(default_factory=list)
 
-    @property
+    @cached_property
     def stack(self) -> AwsStack:
         made = (kind(self.clients, self.name, self.pauses.append) for kind in (Tables, Queues, Buckets, Wheels))
         return AwsStack(self.name, tuple(made))
@@ -89,6 +90,10 @@ class StorageFarm:
     def gaps(self, logical: str) -> list[str]:
         """Return the paths of a part's differences to what is wanted."""
         return [each.path for each in differences(self.found(logical).properties, self.part(logical).properties)]
+
+    def another(self) -> "StorageFarm":
+        """Return a farm that has nothing yet: moto remembers the tags of a bucket that was deleted."""
+        return StorageFarm(f"t{token_hex(6)}", self.cloud, self.clients, self.wheel)
 
     def mend(self, logical: str) -> None:
         found, resource = self.found(logical), self.part(logical)

@@ -1,17 +1,21 @@
-"""The farm's own bucket and the wheel in it, on moto."""
+"""The farm's own bucket, on moto."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.stack.own_bucket import package_bucket
+from nommerctl.adapters.aws.stack.packages import WheelFile
+from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.domain.stack import Part
 from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
 from tests.adapters.aws.stack.storage_farm import ACCOUNT, StorageFarm, storage_farm, tags
-from tests.aws_servers import REGION
+from tests.aws_farm import REGION
 from tests.cloud import Cloud, Cut, Reach, refusal
 
 BUSY = refusal("s3", "OperationAborted", 409)
@@ -45,15 +49,30 @@ def test_a_bucket_that_was_made_is_as_it_is_wanted(farm: StorageFarm) -> None:
     assert farm.names() == [f"bucket {bucket_of(farm)}"]
 
 
+def test_a_bucket_is_made_in_the_region_that_is_not_named_to_s3(farm: StorageFarm) -> None:
+    clients = Clients(region="us-east-1")
+    kind = Buckets(clients, farm.name, farm.pauses.append)
+    name = package_bucket(farm.name, ACCOUNT, "us-east-1")
+    wanted = storage_parts(farm.name, ACCOUNT, "us-east-1", WheelFile(farm.wheel, ""))
+    resource = next(each for each in wanted if each.logical == "PackageBucket")
+
+    kind.create(resource)
+
+    assert kind.parts() == [Part("AWS::S3::Bucket", name)]
+    kind.delete(Part("AWS::S3::Bucket", name))
+    assert kind.find(resource) is None
+    clients.close()
+
+
 def without_lifecycle(farm: StorageFarm) -> None:
     farm.clients.s3().delete_bucket_lifecycle(Bucket=bucket_of(farm))
 
 
 def with_another_lifecycle(farm: StorageFarm) -> None:
-    rule = {"ID": "mine", "Status": "Enabled", "Filter": {"Prefix": "wheels/"}, "Expiration": {"Days": 3}}
+    rule: Any = {"ID": "mine", "Status": "Enabled", "Filter": {"Prefix": "wheels/"}, "Expiration": {"Days": 3}}
     farm.clients.s3().put_bucket_lifecycle_configuration(
         Bucket=bucket_of(farm),
-        LifecycleConfiguration={"Rules": [rule]},  # type: ignore[list-item]
+        LifecycleConfiguration={"Rules": [rule]},
     )
 
 
@@ -76,10 +95,10 @@ def with_lists(farm: StorageFarm) -> None:
 
 
 def with_another_key(farm: StorageFarm) -> None:
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
+    rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
     farm.clients.s3().put_bucket_encryption(
         Bucket=bucket_of(farm),
-        ServerSideEncryptionConfiguration={"Rules": [rule]},  # type: ignore[list-item]
+        ServerSideEncryptionConfiguration={"Rules": [rule]},
     )
 
 
@@ -112,8 +131,8 @@ def test_what_was_changed_is_seen_and_mended(
 
 def test_a_tag_that_nobody_wants_may_be_there_and_stays(farm: StorageFarm) -> None:
     make(farm)
-    tag = {"Key": "cost", "Value": "films"}
-    farm.clients.s3().put_bucket_tagging(Bucket=bucket_of(farm), Tagging={"TagSet": [tag]})  # type: ignore[list-item]
+    tag: Any = {"Key": "cost", "Value": "films"}
+    farm.clients.s3().put_bucket_tagging(Bucket=bucket_of(farm), Tagging={"TagSet": [tag]})
 
     farm.mend("PackageBucket")
 
@@ -197,12 +216,13 @@ def test_a_bucket_with_another_farms_tag_is_left_alone(farm: StorageFarm) -> Non
         f" otherwise (farm.name is {farm.name})"
     )
 
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: farm.stack.find(resource),
         lambda: farm.stack.create(resource),
         lambda: farm.stack.delete(farm.named("PackageBucket")),
         lambda: farm.stack.create(farm.part("Wheel")),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(ItemError, match=re.escape(said)):
             attempt()
     assert farm.names() == []
@@ -288,60 +308,3 @@ def test_a_farm_whose_name_is_too_long_for_a_bucket_has_none(
 ) -> None:
     with storage_farm(cloud, cloud_clients, tmp_path, monkeypatch, "f" * 32) as farm:
         assert farm.names() == []
-
-
-# --- the wheel
-
-
-def test_a_wheel_that_was_put_is_as_it_is_wanted(farm: StorageFarm) -> None:
-    assert farm.stack.find(farm.part("Wheel")) is None
-    make(farm, "PackageBucket")
-    assert farm.stack.find(farm.part("Wheel")) is None
-
-    make(farm, "Wheel")
-
-    key = "wheels/nommerctl-1.0-py3-none-any.whl"
-    assert farm.gaps("Wheel") == []
-    assert (farm.found("Wheel").id, farm.found("Wheel").farm) == (key, farm.name)
-    assert farm.clients.s3().get_object(Bucket=bucket_of(farm), Key=key)["Body"].read() == b"a wheel"
-
-
-def test_a_wheel_with_other_content_is_seen_and_put_anew(farm: StorageFarm) -> None:
-    make(farm, "PackageBucket", "Wheel")
-    farm.wheel.write_bytes(b"another wheel")
-    assert farm.gaps("Wheel") == ["Sha256"]
-
-    farm.mend("Wheel")
-
-    assert farm.gaps("Wheel") == []
-
-
-def test_a_wheel_that_somebody_else_put_there_is_put_anew(farm: StorageFarm) -> None:
-    make(farm, "PackageBucket")
-    farm.clients.s3().put_object(Bucket=bucket_of(farm), Key="wheels/nommerctl-1.0-py3-none-any.whl", Body=b"a wheel")
-
-    assert farm.gaps("Wheel") == ["Sha256"]
-
-
-def test_a_wheel_that_is_changed_while_the_farm_is_brought_up_is_not_put(farm: StorageFarm) -> None:
-    make(farm, "PackageBucket")
-    resource = farm.part("Wheel")
-    farm.wheel.write_bytes(b"another wheel")
-    with pytest.raises(ItemError, match=r"aws\.package, '.*', was changed meanwhile: run 'nommerctl aws bootstrap'"):
-        farm.stack.create(resource)
-
-    farm.wheel.unlink()
-    with pytest.raises(ItemError, match=r"aws\.package, '.*', cannot be read: No such file or directory"):
-        farm.stack.create(resource)
-    farm.wheel.write_bytes(b"a wheel")
-
-
-def test_a_wheel_is_deleted_and_may_be_deleted_again(farm: StorageFarm) -> None:
-    make(farm, "PackageBucket", "Wheel")
-
-    farm.stack.delete(farm.named("Wheel"))
-    farm.stack.delete(farm.named("Wheel"))
-    assert farm.names() == [f"bucket {bucket_of(farm)}"]
-
-    farm.stack.delete(farm.named("PackageBucket"))
-    farm.stack.delete(farm.named("Wheel"))

@@ -162,11 +162,12 @@ def test_a_queue_with_another_farms_tag_is_left_alone(farm: StorageFarm) -> None
         f" otherwise (farm.name is {farm.name})"
     )
 
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: farm.stack.find(resource),
         lambda: farm.stack.create(resource),
         lambda: farm.stack.delete(farm.named("NewJobsQueue")),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(ItemError, match=re.escape(said)):
             attempt()
     assert farm.names() == [f"queue {dead_letters(resource.name)}"]

@@ -1,6 +1,5 @@
 """Tables as parts of a farm, on MiniStack."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import jobs_table, ledger_table
 from nommerctl.adapters.aws.resources import BY_CHANGE, BY_ID
 from nommerctl.domain.stack import Part, differences
-from nommerctl.errors import ItemError, PermissionDeniedError, TryAgainError
-from tests.adapters.aws.stack.storage_farm import StorageFarm, described, storage_farm, tags
+from nommerctl.errors import PermissionDeniedError, TryAgainError
+from tests.adapters.aws.stack.storage_farm import StorageFarm, described, storage_farm
+from tests.answering import Answer
 from tests.cloud import Cloud, Cut, Reach, refusal
 
 
@@ -126,6 +126,22 @@ def test_a_table_that_lacks_what_is_set_after_its_creation_is_completed(farm: St
     assert farm.gaps("LedgerTable") == []
 
 
+def test_a_table_whose_tags_are_shown_a_little_later_is_completed_at_once(farm: StorageFarm) -> None:
+    none_yet = Answer(200, {"Content-Type": "application/x-amz-json-1.0"}, b'{"Tags": []}')
+    farm.cloud.fail("dynamodb", "ListTagsOfResource", none_yet)
+
+    make(farm, "LedgerTable")
+
+    assert farm.gaps("LedgerTable") == []
+
+
+def test_a_table_that_another_run_makes_at_the_same_time_is_taken_as_it_is(farm: StorageFarm) -> None:
+    make(farm, "LedgerTable")
+    farm.cloud.fail("dynamodb", "CreateTable", refusal("dynamodb", "ResourceInUseException"))
+
+    assert farm.stack.create(farm.part("LedgerTable")) == farm.found("LedgerTable")
+
+
 def test_an_answer_that_is_lost_does_no_harm(farm: StorageFarm) -> None:
     for operation in ("CreateTable", "UpdateTimeToLive"):
         farm.cloud.fail("dynamodb", operation, Cut.AFTER)
@@ -192,104 +208,6 @@ def test_backups_that_are_still_being_arranged_are_waited_for(farm: StorageFarm)
 
     assert farm.gaps("JobsTable") == []
     assert farm.pauses == [2.0, 2.0]
-
-
-# --- what is not done
-
-
-def other_keys(farm: StorageFarm) -> None:
-    farm.clients.dynamodb.create_table(
-        TableName=jobs_table(farm.name),
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
-        Tags=tags(farm.name),
-    )
-
-
-def test_keys_cannot_be_changed(farm: StorageFarm) -> None:
-    other_keys(farm)
-    said = (
-        f"the keys of table {jobs_table(farm.name)} are not those that are wanted, and DynamoDB cannot change keys: save"
-        " what is in it, delete it, and run 'nommerctl aws bootstrap' again"
-    )
-
-    with pytest.raises(ItemError, match=re.escape(said)):
-        farm.mend("JobsTable")
-    with pytest.raises(ItemError, match=re.escape(said)):
-        farm.stack.create(farm.part("JobsTable"))
-
-
-def test_an_index_cannot_be_changed(farm: StorageFarm) -> None:
-    make(farm, "JobsTable")
-    name = jobs_table(farm.name)
-    delete = {"Delete": {"IndexName": BY_ID}}
-    farm.clients.dynamodb.update_table(TableName=name, GlobalSecondaryIndexUpdates=[delete])  # type: ignore[list-item]
-    index = {
-        "IndexName": BY_ID,
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-    }
-    farm.clients.dynamodb.update_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        GlobalSecondaryIndexUpdates=[{"Create": index}],  # type: ignore[list-item]
-    )
-
-    with pytest.raises(ItemError, match=f"index by-id of table {name} is not as it is wanted, and DynamoDB cannot"):
-        farm.mend("JobsTable")
-
-
-def test_the_attribute_of_the_time_to_live_cannot_be_changed_at_once(farm: StorageFarm) -> None:
-    make(farm, "LedgerTable")
-    without_expiry(farm)
-    farm.clients.dynamodb.update_time_to_live(
-        TableName=ledger_table(farm.name), TimeToLiveSpecification={"AttributeName": "until", "Enabled": True}
-    )
-
-    with pytest.raises(ItemError, match="removes items by the attribute 'until' instead of 'expires': turn its time"):
-        farm.mend("LedgerTable")
-
-
-def test_a_table_with_another_farms_tag_is_left_alone(farm: StorageFarm) -> None:
-    make(farm, "LedgerTable")
-    found = farm.found("LedgerTable")
-    resource = farm.part("LedgerTable")
-    farm.clients.dynamodb.tag_resource(ResourceArn=found.attributes["Arn"], Tags=tags("theirs"))
-    said = (
-        f"table {resource.name} carries the tag nommerctl:farm = theirs, so it is another farm's: call this one"
-        f" otherwise (farm.name is {farm.name})"
-    )
-
-    for attempt in (
-        lambda: farm.stack.find(resource),
-        lambda: farm.stack.create(resource),
-        lambda: farm.stack.delete(farm.named("LedgerTable")),
-    ):
-        with pytest.raises(ItemError, match=re.escape(said)):
-            attempt()
-    assert farm.names() == []
-    farm.clients.dynamodb.delete_table(TableName=resource.name)
-
-
-def test_a_table_without_the_tag_is_no_part_and_is_not_deleted(farm: StorageFarm) -> None:
-    make(farm, "JobsTable")
-    without_tag(farm)
-
-    assert farm.found("JobsTable").farm is None
-    assert farm.names() == []
-    with pytest.raises(ItemError, match=r"lacks the tag nommerctl:farm = .*, so it is left alone: delete it by hand"):
-        farm.stack.delete(farm.named("JobsTable"))
-    farm.mend("JobsTable")
-
-
-def test_a_protected_table_is_not_deleted(farm: StorageFarm) -> None:
-    make(farm, "JobsTable")
-    farm.clients.dynamodb.update_table(TableName=jobs_table(farm.name), DeletionProtectionEnabled=True)
-
-    with pytest.raises(ItemError, match="is protected against deletion: turn that off in DynamoDB, then delete it"):
-        farm.stack.delete(farm.named("JobsTable"))
-    farm.clients.dynamodb.update_table(TableName=jobs_table(farm.name), DeletionProtectionEnabled=False)
 
 
 # --- several farms, and the end
