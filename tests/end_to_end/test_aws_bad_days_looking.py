@@ -83,4 +83,4 @@ def test_the_doctor_only_warns_of_what_is_busy(aws: AwsFarm, job: EncodingJob) -
         busy = aws.here.run("doctor", "--json").json
     (store,) = [finding for finding in busy["checks"] if finding["check"] == "store"]
     assert store["verdict"] == "warning"
-    assert "AWS throttles dynamodb:Query on " in store["found"]
+    assert "AWS throttles dynamodb:DescribeTable on " in store["found"]
