@@ -20,10 +20,10 @@ REGION = "eu-central-1"
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 
-_SERVERS = Path(__file__).parents[1] / ".servers"
+SERVERS = Path(__file__).parents[1] / ".servers"
 """Where the venvs of servers are, for the next run to find them."""
 
-_SURROUNDINGS = dict(os.environ)
+SURROUNDINGS = dict(os.environ)
 """As they are before tests change them: pip may need to know of them."""
 
 
@@ -51,7 +51,7 @@ def ministack(folder: Path) -> Iterator[str]:
     program = installed("ministack", MINISTACK)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = _SURROUNDINGS | {
+    environment = SURROUNDINGS | {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
@@ -72,16 +72,16 @@ def installed(name: str, version: str, *, program: str = "") -> str:
 
     `program` is what it is called, if not as the package is. NoServerError if it cannot be installed.
     """
-    folder = _SERVERS / f"{name}-{version}"
-    _SERVERS.mkdir(exist_ok=True)
-    with (_SERVERS / f"{folder.name}.lock").open("w") as lock:
+    folder = SERVERS / f"{name}-{version}"
+    SERVERS.mkdir(exist_ok=True)
+    with (SERVERS / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             make = [sys.executable, "-m", "venv", str(folder)]
             install = [str(folder / "bin" / "pip"), "install", "-q", f"{name}=={version}"]
             for command in (make, install):
-                done = subprocess.run(command, env=_SURROUNDINGS, capture_output=True, text=True, check=False)
+                done = subprocess.run(command, env=SURROUNDINGS, capture_output=True, text=True, check=False)
                 if done.returncode:
                     msg = f"{name} cannot be installed: {done.stderr}"
                     raise NoServerError(msg)
@@ -113,6 +113,6 @@ def skipped_unless_in_ci(error: NoServerError) -> None:
     """Skip a test for want of a server, but not where everything has to be there."""
     import pytest  # who measures only need not have it
 
-    if _SURROUNDINGS.get("CI"):
+    if SURROUNDINGS.get("CI"):
         raise error
     pytest.skip(str(error))

@@ -1,6 +1,10 @@
-"""A metadata service as EC2 has it, version 2: on 127.0.0.1, and a test says what it announces."""
+"""A metadata service as EC2 has it, version 2: on 127.0.0.1, or on a socket that listens where a test wants it.
+
+A test says what it announces.
+"""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +28,7 @@ DOCUMENT = {
 ACTION = "/latest/meta-data/spot/instance-action"
 REBALANCE = "/latest/meta-data/events/recommendations/rebalance"
 GIVES_TOKENS = "/latest/api/token"
+ROLES = "/latest/meta-data/iam/security-credentials/"
 
 Answer: TypeAlias = tuple[int, bytes] | Callable[[BaseHTTPRequestHandler], None]
 
@@ -49,14 +54,28 @@ class Metadata:
         """Recommend to leave the instance."""
         self.answers[REBALANCE] = (200, b'{"noticeTime": "2026-01-01T09:02:00Z"}')
 
+    def has_a_role(self) -> None:
+        """Let the instance have a role, and credentials by it."""
+        credentials = {
+            "Code": "Success",
+            "Type": "AWS-HMAC",
+            "AccessKeyId": "ASIATESTING",
+            "SecretAccessKey": "testing",
+            "Token": "testing/token==",
+            "LastUpdated": "2026-01-01T09:00:00Z",
+            "Expiration": "2099-01-01T09:00:00Z",
+        }
+        self.answers[ROLES] = (200, b"node")
+        self.answers[f"{ROLES}node"] = (200, json.dumps(credentials).encode())
+
     def forget_tokens(self) -> None:
         """Refuse the tokens that were given out, as when they have expired."""
         self.tokens.clear()
 
 
 @contextmanager
-def serving() -> Iterator[Metadata]:
-    """Run a service; yield what a test has of it."""
+def serving(listener: socket.socket | None = None) -> Iterator[Metadata]:
+    """Run a service, on this socket if there is one; yield what a test has of it."""
     service = Metadata()
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,8 +116,14 @@ def serving() -> Iterator[Metadata]:
         def handle_error(self, request: object, client_address: object) -> None:
             """Say nothing of a client that hung up."""
 
+        def listen_on(self, listener: socket.socket | None) -> None:
+            if listener is not None:
+                self.socket.close()
+                self.socket = listener
+
     with Server(("127.0.0.1", 0), Handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_port}"
+        server.listen_on(listener)
+        service.url = "http://{}:{}".format(*server.socket.getsockname())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
