@@ -109,19 +109,7 @@ def serving(listener: socket.socket | None = None) -> Iterator[Metadata]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's signature
             """Say nothing on stderr."""
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Say nothing of a client that hung up."""
-
-        def listen_on(self, listener: socket.socket | None) -> None:
-            if listener is not None:
-                self.socket.close()
-                self.socket = listener
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), Handler) as server:
         server.listen_on(listener)
         service.url = "http://{}:{}".format(*server.socket.getsockname())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -132,3 +120,16 @@ def serving(listener: socket.socket | None = None) -> Iterator[Metadata]:
             service.ended.set()
             server.shutdown()
             thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that hung up."""
+
+    def listen_on(self, listener: socket.socket | None) -> None:
+        if listener is not None:
+            self.socket.close()
+            self.socket = listener
