@@ -271,9 +271,23 @@ def machine(user_data: bytes, environment: Mapping[str, str]) -> Iterator[Debian
         pip = pip_settings() | {"proxy": proxy, "cert": _CERTIFICATES}
         made.put("etc/pip.conf", "".join(["[global]\n", *(f"{name} = {value}\n" for name, value in pip.items())]))
         made.put(_CERTIFICATES, _certificates().read_bytes())
-        yield made
+        with _packages_kept(made.files / "var/cache/apt/archives"):
+            yield made
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def _packages_kept(archives: Path) -> Iterator[None]:
+    """Let a machine have the packages that others fetched before it, as files that apt verifies and need not fetch."""
+    kept = SERVERS / "debian-12-packages"
+    kept.mkdir(exist_ok=True)
+    archives.mkdir(parents=True)
+    for package in kept.glob("*.deb"):
+        (archives / package.name).hardlink_to(package)
+    yield
+    for package in archives.glob("*.deb"):
+        package.replace(kept / package.name)
 
 
 def _certificates() -> Path:
