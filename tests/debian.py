@@ -210,7 +210,7 @@ class Debian:
         given = {"ROOT": str(clean), "FOLDER": str(self.folder), "CONSOLE": os.ttyname(console), "INIT": _INIT}
         given |= {"GROUP": str(group), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         own = "--mount --pid --uts --ipc --cgroup --fork --kill-child=KILL"
-        start = f'echo $$ > "$GROUP/cgroup.procs" && exec unshare {own} /bin/sh -c "$INIT"'
+        start = f'echo $$ > "$GROUP/cgroup.procs" && exec setpriv --pdeathsig KILL unshare {own} /bin/sh -c "$INIT"'
         self._process = network.run(
             lambda: subprocess.Popen(
                 ["/bin/sh", "-c", start], env=given, stdin=subprocess.DEVNULL, stdout=console, stderr=console
