@@ -5,7 +5,6 @@ that lets it reach the package indexes and nothing else.
 """
 
 import base64
-import hashlib
 import json
 import os
 import shutil
@@ -21,15 +20,13 @@ from urllib.request import getproxies
 
 import pytest
 
-from nommerctl.adapters.aws.names import ledger_table
 from nommerctl.adapters.aws.stack.boot import FAILURE_TAG
-from nommerctl.adapters.aws.stack.user_data import BucketPackage, NodeBoot, user_data
 from tests import debian, metadata
 from tests.aws_farm import REGION, AwsFarm
 from tests.aws_servers import SURROUNDINGS, NoServerError, skipped_unless_in_ci
 from tests.clips import Clips
 from tests.debian import Debian, machine
-from tests.end_to_end.aws_yard import farm_with_template, outputs_are_whole
+from tests.end_to_end.aws_yard import QUICK, outputs_are_whole
 from tests.gateway import METADATA, Gateway, Loopback, gateway, loopback, relayed
 from tests.metadata import DOCUMENT
 
@@ -51,12 +48,6 @@ def clean() -> Path:
         raise
 
 
-@pytest.fixture
-def farm(aws: AwsFarm) -> Iterator[AwsFarm]:
-    with farm_with_template(aws, AWS_PRICES="c7i.large=0.0893") as made:
-        yield made
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this very tree, built in a copy of it."""
@@ -68,6 +59,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(build, check=True, env=SURROUNDINGS)
     (found,) = built.glob("*.whl")
     return found
+
+
+@pytest.fixture
+def farm(aws: AwsFarm, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsFarm]:
+    """A farm that was brought up by the command line, of an image that moto knows."""
+    template = f"nommerctl-{aws.name}"
+    package = {"AWS_BUCKETS": aws.bucket, "AWS_PACKAGE": str(wheel), "AWS_LAUNCH_TEMPLATE": template}
+    aws.here.settings |= {**QUICK, **package, "AWS_PRICES": "c7i.large=0.0893"}
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    aws.here.run("aws", "bootstrap")
+    yield aws
+    aws.here.run("aws", "teardown", "--yes", "--force")
 
 
 @dataclass
@@ -84,42 +87,27 @@ class Site:
         """The hosts that machines wanted to reach."""
         return self.outside.asked
 
-    def put_in_template(self, wheel: Path, sha256: str) -> None:
-        """Do what bringing up the farm does: the wheel into a bucket, the user data into the launch template."""
-        key = f"wheels/{wheel.name}"
-        self.farm.put(key, wheel.read_bytes())
-        boot = NodeBoot(
-            farm=self.farm.name,
-            region=REGION,
-            ledger_table=ledger_table(self.farm.name),
-            package=BucketPackage(self.farm.bucket, key, wheel.name, sha256),
-        )
-        self.farm.clients.ec2.create_launch_template_version(
-            LaunchTemplateName=self.farm.name,
-            SourceVersion="1",
-            LaunchTemplateData={"UserData": base64.b64encode(user_data(boot).encode()).decode()},
-        )
+    def tamper(self, wheel: Path) -> None:
+        """Put something else into the farm's bucket in place of the wheel."""
+        identity = self.farm.clients.sts.get_caller_identity()
+        bucket = f"nommerctl-{self.farm.name}-{identity['Account']}-{REGION}"
+        self.farm.clients.s3().put_object(Bucket=bucket, Key=f"wheels/{wheel.name}", Body=wheel.read_bytes() + b"more")
 
     def user_data(self) -> bytes:
         """What EC2 has as the user data of nodes."""
         (found,) = self.farm.clients.ec2.describe_launch_template_versions(
-            LaunchTemplateName=self.farm.name, Versions=["$Latest"]
+            LaunchTemplateName=f"nommerctl-{self.farm.name}", Versions=["$Default"]
         )["LaunchTemplateVersions"]
         return base64.b64decode(found["LaunchTemplateData"]["UserData"])
 
     @contextmanager
     def machine(self, instance: str) -> Iterator[Debian]:
-        """Prepare the machine of an instance, with its worker's settings."""
+        """Prepare the machine of an instance."""
         endpoint = {"AWS_ENDPOINT_URL": self.farm.cloud.url}
         with machine(self.user_data(), endpoint) as made, metadata.serving(self.network.listen(METADATA, 80)) as told:
             told.has_a_role()
             document = DOCUMENT | {"instanceId": instance, "region": REGION}
             told.answers["/latest/dynamic/instance-identity/document"] = 200, json.dumps(document).encode()
-            settings = "".join(
-                f"Environment=NOMMERCTL_{name}={value}\n" for name, value in self.farm.cli.settings.items()
-            )
-            drop_in = f"[Service]\n{settings}ExecStart=\nExecStart={STUB} worker\n"
-            made.put("etc/systemd/system/nommerctl-worker.service.d/settings.conf", drop_in)
             yield made
 
     def lives(self, made: Debian, instance: str, within: float) -> None:
@@ -158,11 +146,10 @@ def submitted(farm: AwsFarm, clips: Clips) -> None:
 
 
 def test_a_clean_debian_becomes_a_node_encodes_a_job_from_s3_and_ends_itself(
-    site: Site, wheel: Path, clips: Clips, tmp_path: Path
+    site: Site, clips: Clips, tmp_path: Path
 ) -> None:
     # given a job, and a node that was launched for it
     farm = site.farm
-    site.put_in_template(wheel, hashlib.sha256(wheel.read_bytes()).hexdigest())
     submitted(farm, clips)
     instance = launched(farm)
     # when it boots
@@ -189,7 +176,7 @@ def shown(farm: AwsFarm, job_id: str) -> dict[str, list[dict[str, str]]]:
 def test_a_wheel_that_is_not_what_it_should_be_is_not_installed_and_the_instance_says_so(
     site: Site, wheel: Path, clips: Clips
 ) -> None:
-    site.put_in_template(wheel, "0" * 64)
+    site.tamper(wheel)
     submitted(site.farm, clips)
     instance = launched(site.farm)
     with site.machine(instance) as node:
@@ -213,9 +200,8 @@ touch "$0" || echo "the program stays as it is"
 
 
 def test_an_image_with_everything_baked_in_gets_nothing_installed_and_works_in_confinement(
-    site: Site, wheel: Path, clips: Clips
+    site: Site, clips: Clips
 ) -> None:
-    site.put_in_template(wheel, "0" * 64)
     submitted(site.farm, clips)
     instance = launched(site.farm)
     with site.machine(instance) as node:
@@ -230,10 +216,7 @@ def test_an_image_with_everything_baked_in_gets_nothing_installed_and_works_in_c
     assert (site.indexes_asked, site.failure(instance)) == (set(), "")
 
 
-def test_a_worker_that_cannot_start_leaves_its_last_words_in_the_tag_and_no_instance(
-    site: Site, wheel: Path, clips: Clips
-) -> None:
-    site.put_in_template(wheel, "0" * 64)
+def test_a_worker_that_cannot_start_leaves_its_last_words_in_the_tag_and_no_instance(site: Site, clips: Clips) -> None:
     submitted(site.farm, clips)
     instance = launched(site.farm)
     with site.machine(instance) as node:
