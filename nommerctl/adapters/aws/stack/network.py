@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of
 from nommerctl.adapters.aws.names import FARM_TAG
-from nommerctl.adapters.aws.stack.farm_tags import Tags, check_not_foreign, unchangeable
+from nommerctl.adapters.aws.stack.ownership import check_not_foreign, check_ours, farm_of, maker_of, shown_tags, tags_of
 from nommerctl.adapters.aws.stack.waiting import shown_at_last, tries
 from nommerctl.domain.stack import Difference, Found, Part, Resource, called
+from nommerctl.errors import ItemError
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import (
@@ -35,6 +36,8 @@ _DONE_BEFORE = frozenset(
 
 INBOUND, OUTBOUND = "SecurityGroupIngress", "SecurityGroupEgress"
 
+_UNCHANGEABLE = ("GroupName", "GroupDescription", "VpcId")
+
 _GONE = "InvalidGroup.NotFound"
 _IN_USE = "DependencyViolation"
 
@@ -57,7 +60,7 @@ class SecurityGroups:
         group = next(iter(self._described(resource.name, vpc)), None)
         if group is None:
             return None
-        rules, tags = self._rules(group["GroupId"]), Tags(group.get("Tags", []))
+        rules, tags = self._rules(group["GroupId"]), tags_of(group.get("Tags", []))
         return Found(
             id=group["GroupId"],
             properties={
@@ -66,11 +69,11 @@ class SecurityGroups:
                 "VpcId": group["VpcId"],
                 INBOUND: _ordered(rules, resource, INBOUND),
                 OUTBOUND: _ordered(rules, resource, OUTBOUND),
-                "Tags": tags.among(resource.properties["Tags"]),
+                "Tags": shown_tags(tags, resource.properties),
             },
             attributes={"GroupId": group["GroupId"], "VpcId": group["VpcId"]},
-            farm=tags.farm,
-            made_by=tags.made_by,
+            farm=farm_of(tags),
+            made_by=maker_of(tags),
         )
 
     def create(self, resource: Resource) -> Found:
@@ -88,15 +91,15 @@ class SecurityGroups:
                 if code_of(error) != _DUPLICATE:
                     raise
                 there = self._shown(resource)
-                check_not_foreign(resource, there, self._farm)
+                check_not_foreign(there.farm, self._farm, resource.kind, resource.name)
                 return there
         self._set_rules(resource, self._shown(resource))
         return self._shown(resource)
 
     def update(self, resource: Resource, found: Found, differences: Sequence[Difference]) -> None:  # noqa: ARG002 - `found` says it
         """Set rules and tags; ItemError for what cannot be changed."""
-        check_not_foreign(resource, found, self._farm)
-        unchangeable(resource, found, ("GroupName", "GroupDescription", "VpcId"))
+        check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
+        _check_unchanged(resource, found)
         if found.properties["Tags"] != resource.properties["Tags"]:
             with calling("ec2:CreateTags", called(self.kind, resource.name)):
                 self._clients.ec2.create_tags(Resources=[found.id], Tags=resource.properties["Tags"])
@@ -105,13 +108,13 @@ class SecurityGroups:
     def delete(self, part: Part) -> None:
         """Delete the groups of that name; where there are several, each is in a VPC of its own."""
         for group in self._described(part.name):
-            Tags(group.get("Tags", [])).check_ours(part, self._farm)
+            check_ours(farm_of(tags_of(group.get("Tags", []))), self._farm, part.kind, part.name)
             self._delete(part, group["GroupId"])
 
     def parts(self) -> list[Part]:
         """Return the groups with the farm's tag, whatever they are called."""
         groups = self._pages("security groups", [{"Name": f"tag:{FARM_TAG}", "Values": [self._farm]}])
-        found = {Part(self.kind, each["GroupName"], Tags(each.get("Tags", [])).made_by) for each in groups}
+        found = {Part(self.kind, each["GroupName"], maker_of(tags_of(each.get("Tags", [])))) for each in groups}
         return sorted(found)
 
     def _described(self, name: str, *further: "FilterTypeDef") -> "list[SecurityGroupTypeDef]":
@@ -168,6 +171,17 @@ class SecurityGroups:
                     if code_of(error) != _GONE:
                         raise
                 return
+
+
+def _check_unchanged(resource: Resource, found: Found) -> None:
+    """ItemError if one of these properties is not as it is wanted, for they cannot be changed any more."""
+    for name in _UNCHANGEABLE:
+        if found.properties.get(name) != resource.properties[name]:
+            msg = (
+                f"{called(resource.kind, resource.name)}: AWS does not let {name} be changed: delete it, and run"
+                " 'nommerctl aws bootstrap' again"
+            )
+            raise ItemError(msg)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ class OwnBucket:
 
         def read() -> dict[str, str]:
             try:
-                return tags_of(self.s3.get_bucket_tagging(**self.asked(name))["TagSet"])  # type: ignore[arg-type]
+                return tags_of(self.s3.get_bucket_tagging(**self.asked(name))["TagSet"])
             except ClientError as error:
                 if code_of(error) != "NoSuchTagSet":
                     raise

@@ -1,6 +1,7 @@
 """Whose a part is, by its tags: nobody's name is proof, for several farms live in one account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from nommerctl.adapters.aws.names import FARM_TAG
 from nommerctl.domain.stack import Properties, called
@@ -31,9 +32,9 @@ def shown_tags(tags: Mapping[str, str], wanted: Properties) -> list[dict[str, st
     return [{"Key": key, "Value": tags[key]} for each in wanted.get("Tags", ()) if (key := each["Key"]) in tags]
 
 
-def tags_of(pairs: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def tags_of(pairs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return tags, as most services give them and CloudFormation takes them, by their keys."""
-    return {pair["Key"]: pair["Value"] for pair in pairs}
+    return {pair["Key"]: pair.get("Value", "") for pair in pairs}
 
 
 def check_not_foreign(found: str | None, farm: str, kind: str, name: str) -> None:

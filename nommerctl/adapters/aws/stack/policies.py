@@ -10,11 +10,10 @@ Where media buckets, or an account's disks, have keys of their own, their key po
 
 from collections.abc import Mapping, Sequence
 
-from nommerctl.adapters.aws.names import FARM_TAG, changes_queue, dead_letters, new_jobs_queue, node_role
+from nommerctl.adapters.aws.names import FAILURE_TAG, FARM_TAG, changes_queue, dead_letters, new_jobs_queue, node_role
+from nommerctl.adapters.aws.stack.own_bucket import WHEELS
 from nommerctl.adapters.aws.stack.statements import Names, Policy, allow, document, named
-
-FAILURE_TAG = "nommerctl:failure"
-"""The tag of a node that says why its boot failed."""
+from nommerctl.domain.s3_uris import S3
 
 IMPLIED: Mapping[str, str] = {
     "ec2:CreateTags": "asked for by every call that makes something with tags; conditions allow it for that alone",
@@ -28,9 +27,6 @@ IMPLIED: Mapping[str, str] = {
 
 IMAGE_PARAMETERS = "aws/service/debian/release/12/latest"
 """The public parameters that name the newest Debian 12 image, by architecture."""
-
-WHEELS = "wheels/"
-"""The prefix of the wheels in a farm's own bucket."""
 
 
 def trust_policy(names: Names) -> Policy:
@@ -262,7 +258,7 @@ def _media(names: Names, on_objects: Sequence[str]) -> list[Policy]:
     """Return what may be done with sources and outputs: nothing where no bucket is named, which IAM cannot say."""
     if not names.buckets:
         return []
-    places = [place.strip("/") for place in names.buckets]
+    places = [place.removeprefix(f"{S3}://").strip("/") for place in names.buckets]
     whole = sorted({place for place in places if "/" not in place})
     parts = sorted({tuple(place.split("/", 1)) for place in places if place.partition("/")[0] not in whole})
     buckets = sorted({place.partition("/")[0] for place in places})

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of
 from nommerctl.adapters.aws.names import node_role
-from nommerctl.adapters.aws.stack.farm_tags import Tags, check_not_foreign
+from nommerctl.adapters.aws.stack.ownership import check_not_foreign, check_ours, farm_of, maker_of, shown_tags, tags_of
 from nommerctl.adapters.aws.stack.waiting import shown_at_last, tries
 from nommerctl.domain.stack import Difference, Found, Part, Resource, called
 
@@ -43,17 +43,17 @@ class InstanceProfiles:
         profile = self._profile(resource.name)
         if profile is None:
             return None
-        tags = Tags(profile.get("Tags", []))
+        tags = tags_of(profile.get("Tags", []))
         return Found(
             id=profile["InstanceProfileName"],
             properties={
                 "InstanceProfileName": profile["InstanceProfileName"],
                 "Roles": [role["RoleName"] for role in profile["Roles"]],
-                "Tags": tags.among(resource.properties["Tags"]),
+                "Tags": shown_tags(tags, resource.properties),
             },
             attributes={"Arn": profile["Arn"]},
-            farm=tags.farm,
-            made_by=tags.made_by,
+            farm=farm_of(tags),
+            made_by=maker_of(tags),
         )
 
     def create(self, resource: Resource) -> Found:
@@ -67,7 +67,7 @@ class InstanceProfiles:
                 if code_of(error) != _THERE:
                     raise
                 there = self._shown(resource)
-                check_not_foreign(resource, there, self._farm)
+                check_not_foreign(there.farm, self._farm, resource.kind, resource.name)
                 return there
         self._shown(resource)
         for role in resource.properties["Roles"]:
@@ -76,7 +76,7 @@ class InstanceProfiles:
 
     def update(self, resource: Resource, found: Found, differences: Sequence[Difference]) -> None:  # noqa: ARG002 - `found` says it
         """Set its role and its tags."""
-        check_not_foreign(resource, found, self._farm)
+        check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
         wanted = resource.properties
         if found.properties["Tags"] != wanted["Tags"]:
             with calling("iam:TagInstanceProfile", called(self.kind, resource.name)):
@@ -94,7 +94,7 @@ class InstanceProfiles:
         profile = self._profile(part.name)
         if profile is None:
             return
-        Tags(profile.get("Tags", [])).check_ours(part, self._farm)
+        check_ours(farm_of(tags_of(profile.get("Tags", []))), self._farm, part.kind, part.name)
         iam, what = self._clients.iam, called(part.kind, part.name)
         for role in profile["Roles"]:
             remove_role(self._clients, part.name, role["RoleName"])
@@ -109,8 +109,8 @@ class InstanceProfiles:
     def parts(self) -> list[Part]:
         """Return the profile of this farm's nodes, if it carries the farm's tag: IAM finds none by its tags."""
         profile = self._profile(node_role(self._farm))
-        tags = Tags([] if profile is None else profile.get("Tags", []))
-        return [Part(self.kind, node_role(self._farm), tags.made_by)] if tags.farm == self._farm else []
+        tags = tags_of([] if profile is None else profile.get("Tags", []))
+        return [Part(self.kind, node_role(self._farm), maker_of(tags))] if farm_of(tags) == self._farm else []
 
     def _profile(self, name: str) -> "InstanceProfileTypeDef | None":
         with calling("iam:GetInstanceProfile", called(self.kind, name)):

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of
 from nommerctl.adapters.aws.names import node_role
-from nommerctl.adapters.aws.stack.farm_tags import Tags, check_not_foreign
+from nommerctl.adapters.aws.stack.ownership import check_not_foreign, check_ours, farm_of, maker_of, shown_tags, tags_of
 from nommerctl.adapters.aws.stack.profiles import SHOWN_WITHIN, not_shown, remove_role
 from nommerctl.adapters.aws.stack.waiting import shown_at_last, tries
 from nommerctl.domain.stack import Difference, Found, Part, Resource, called
@@ -36,18 +36,18 @@ class Roles:
         role = self._role(resource.name)
         if role is None:
             return None
-        tags = Tags(role.get("Tags", []))
+        tags = tags_of(role.get("Tags", []))
         return Found(
             id=role["RoleName"],
             properties={
                 "RoleName": role["RoleName"],
                 "AssumeRolePolicyDocument": _json(role["AssumeRolePolicyDocument"]),
                 "Policies": self._policies(resource),
-                "Tags": tags.among(resource.properties["Tags"]),
+                "Tags": shown_tags(tags, resource.properties),
             },
             attributes={"Arn": role["Arn"], "RoleId": role["RoleId"]},
-            farm=tags.farm,
-            made_by=tags.made_by,
+            farm=farm_of(tags),
+            made_by=maker_of(tags),
         )
 
     def create(self, resource: Resource) -> Found:
@@ -64,7 +64,7 @@ class Roles:
                 if code_of(error) != _THERE:
                     raise
                 there = self._shown(resource)
-                check_not_foreign(resource, there, self._farm)
+                check_not_foreign(there.farm, self._farm, resource.kind, resource.name)
                 return there
         self._shown(resource)
         for policy in wanted["Policies"]:
@@ -73,7 +73,7 @@ class Roles:
 
     def update(self, resource: Resource, found: Found, differences: Sequence[Difference]) -> None:
         """Set who may assume it, its inline policies, its tags."""
-        check_not_foreign(resource, found, self._farm)
+        check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
         wanted, iam, what = resource.properties, self._clients.iam, called(self.kind, resource.name)
         changed = {each.path.partition(".")[0] for each in differences}
         if "Tags" in changed:
@@ -99,7 +99,7 @@ class Roles:
         role = self._role(part.name)
         if role is None:
             return
-        Tags(role.get("Tags", [])).check_ours(part, self._farm)
+        check_ours(farm_of(tags_of(role.get("Tags", []))), self._farm, part.kind, part.name)
         iam, what = self._clients.iam, called(part.kind, part.name)
         with calling("iam:ListInstanceProfilesForRole", what):
             profiles = iam.list_instance_profiles_for_role(RoleName=part.name)["InstanceProfiles"]
@@ -125,8 +125,8 @@ class Roles:
     def parts(self) -> list[Part]:
         """Return the role of this farm's nodes, if it carries the farm's tag: IAM finds no role by its tags."""
         role = self._role(node_role(self._farm))
-        tags = Tags([] if role is None else role.get("Tags", []))
-        return [Part(self.kind, node_role(self._farm), tags.made_by)] if tags.farm == self._farm else []
+        tags = tags_of([] if role is None else role.get("Tags", []))
+        return [Part(self.kind, node_role(self._farm), maker_of(tags))] if farm_of(tags) == self._farm else []
 
     def _role(self, name: str) -> "RoleTypeDef | None":
         with calling("iam:GetRole", called(self.kind, name)):

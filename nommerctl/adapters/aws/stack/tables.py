@@ -171,7 +171,7 @@ class Tables:
         while True:
             with calling("dynamodb:ListTagsOfResource", _what(name)):
                 page = self._dynamodb.list_tags_of_resource(**asked)
-                tags |= tags_of(page.get("Tags", []))  # type: ignore[arg-type]
+                tags |= tags_of(page.get("Tags", []))
             if not page.get("NextToken"):
                 return tags
             asked["NextToken"] = page["NextToken"]

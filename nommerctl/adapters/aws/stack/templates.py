@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of
 from nommerctl.adapters.aws.names import FARM_TAG
-from nommerctl.adapters.aws.stack.farm_tags import Tags, check_not_foreign
+from nommerctl.adapters.aws.stack.ownership import check_not_foreign, check_ours, farm_of, maker_of, shown_tags, tags_of
 from nommerctl.adapters.aws.stack.waiting import shown_at_last, tries
 from nommerctl.domain.stack import Difference, Found, Part, Resource, called, differences, present
 
@@ -49,7 +49,7 @@ class LaunchTemplates:
         template = self._template(resource.name)
         if template is None:
             return None
-        tags, wanted = Tags(template.get("Tags", [])), resource.properties
+        tags, wanted = tags_of(template.get("Tags", [])), resource.properties
         (specification,) = wanted["TagSpecifications"]
         version = self._version(template, "$Default")
         return Found(
@@ -57,15 +57,15 @@ class LaunchTemplates:
             properties={
                 "LaunchTemplateName": template["LaunchTemplateName"],
                 "LaunchTemplateData": _like(version, wanted["LaunchTemplateData"]),
-                "TagSpecifications": [{**specification, "Tags": tags.among(specification["Tags"])}],
+                "TagSpecifications": [{**specification, "Tags": shown_tags(tags, specification)}],
             },
             attributes={
                 "LaunchTemplateId": template["LaunchTemplateId"],
                 "DefaultVersionNumber": str(template["DefaultVersionNumber"]),
                 "LatestVersionNumber": str(template["LatestVersionNumber"]),
             },
-            farm=tags.farm,
-            made_by=tags.made_by,
+            farm=farm_of(tags),
+            made_by=maker_of(tags),
         )
 
     def create(self, resource: Resource) -> Found:
@@ -86,12 +86,12 @@ class LaunchTemplates:
         )
         found = shown_at_last(lambda: self.find(resource), self._sleep, SHOWN_WITHIN, at_an_end)
         if not made:
-            check_not_foreign(resource, found, self._farm)
+            check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
         return found
 
     def update(self, resource: Resource, found: Found, differences: Sequence[Difference]) -> None:
         """Make the default version, and the tags, as they are wanted."""
-        check_not_foreign(resource, found, self._farm)
+        check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
         changed = {each.path.partition(".")[0] for each in differences}
         if "TagSpecifications" in changed:
             (specification,) = resource.properties["TagSpecifications"]
@@ -108,7 +108,7 @@ class LaunchTemplates:
         template = self._template(part.name)
         if template is None:
             return
-        Tags(template.get("Tags", [])).check_ours(part, self._farm)
+        check_ours(farm_of(tags_of(template.get("Tags", []))), self._farm, part.kind, part.name)
         with calling("ec2:DeleteLaunchTemplate", called(part.kind, part.name)):
             try:
                 self._clients.ec2.delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
@@ -119,7 +119,9 @@ class LaunchTemplates:
     def parts(self) -> list[Part]:
         """Return the templates with the farm's tag, whatever they are called."""
         found = self._described("launch templates", {"Name": f"tag:{FARM_TAG}", "Values": [self._farm]})
-        return sorted(Part(self.kind, each["LaunchTemplateName"], Tags(each.get("Tags", [])).made_by) for each in found)
+        return sorted(
+            Part(self.kind, each["LaunchTemplateName"], maker_of(tags_of(each.get("Tags", [])))) for each in found
+        )
 
     def _template(self, name: str) -> "LaunchTemplateTypeDef | None":
         found = self._described(called(self.kind, name), {"Name": "launch-template-name", "Values": [name]})

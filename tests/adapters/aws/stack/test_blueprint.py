@@ -1,7 +1,5 @@
 """What is asked of an account, and which parts follow from it."""
 
-from collections.abc import Iterator
-
 import pytest
 from msgspec import structs
 
@@ -9,16 +7,10 @@ from nommerctl.adapters.aws.stack.blueprint import GROUP, PROFILE, ROLE, TEMPLAT
 from nommerctl.adapters.aws.stack.facts import AccountFacts, account_facts
 from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
 from nommerctl.errors import PermissionDeniedError, SettingsError
-from tests.adapters.aws.stack.node_account import BOOT, NodeAccount, node_account
+from tests.adapters.aws.stack.node_account import BOOT, NodeAccount
 from tests.cloud import refusal
 
 FACTS = AccountFacts(account="123456789012", region="eu-central-1", partition="aws", vpc="vpc-1", architecture="x86_64")
-
-
-@pytest.fixture(scope="module")
-def account(moto_url: str) -> Iterator[NodeAccount]:
-    with node_account(moto_url) as made:
-        yield made
 
 
 def settings(**aws: object) -> Settings:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,10 @@ import pytest
 from nommerctl.adapters.aws.stack.blueprint import GROUP, PROFILE, ROLE, TEMPLATE
 from nommerctl.adapters.aws.stack.cloudformation import document
 from nommerctl.domain.stack import Resource, differences
-from tests.adapters.aws.stack.node_account import NodeAccount, node_account
+from tests.adapters.aws.stack.node_account import NodeAccount
 from tests.aws_servers import NoServerError, installed, skipped_unless_in_ci
 
 CFN_LINT = "1.58.0"
-
-
-@pytest.fixture(scope="module")
-def account(moto_url: str) -> Iterator[NodeAccount]:
-    with node_account(moto_url) as made:
-        yield made
 
 
 @pytest.fixture

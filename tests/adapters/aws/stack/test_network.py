@@ -1,6 +1,5 @@
 """Security groups of nodes, on moto."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ from nommerctl.adapters.aws.stack.blueprint import GROUP
 from nommerctl.adapters.aws.stack.network import FREED_WITHIN
 from nommerctl.domain.stack import Part, differences
 from nommerctl.errors import ItemError, PermissionDeniedError, TryAgainError
-from tests.adapters.aws.stack.node_account import Farm, NodeAccount, node_account
+from tests.adapters.aws.stack.node_account import Farm, NodeAccount
 from tests.cloud import refusal
 
 if TYPE_CHECKING:
@@ -23,12 +22,6 @@ SSH: "IpPermissionTypeDef" = {
     "ToPort": 22,
     "IpRanges": [{"CidrIp": "203.0.113.0/24", "Description": "office"}],
 }
-
-
-@pytest.fixture(scope="module")
-def account(moto_url: str) -> Iterator[NodeAccount]:
-    with node_account(moto_url) as made:
-        yield made
 
 
 @pytest.fixture
@@ -132,8 +125,8 @@ def test_another_farms_group_of_that_name_is_left_alone(farm: Farm) -> None:
         farm.stack.delete(Part("AWS::EC2::SecurityGroup", f"nommerctl-{farm.name}"))
 
     assert str(kept.value) == (
-        f"security group nommerctl-{farm.name} carries the tag {FARM_TAG} = theirs, so it is not deleted: what is farm"
-        f" '{farm.name}'s carries {FARM_TAG} = {farm.name}"
+        f"security group nommerctl-{farm.name} carries the tag {FARM_TAG} = theirs, so it is another farm's: call this"
+        f" one otherwise (farm.name is {farm.name})"
     )
     assert farm.stack.parts() == []
 

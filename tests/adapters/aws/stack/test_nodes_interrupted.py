@@ -1,18 +1,10 @@
 """The parts of nodes, made and unmade all together: repeated, interrupted at each call, beside another farm."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from nommerctl.errors import UnreachableError
-from tests.adapters.aws.stack.node_account import Farm, NodeAccount, node_account
+from tests.adapters.aws.stack.node_account import Farm, NodeAccount
 from tests.cloud import Call, Cut, Reach
-
-
-@pytest.fixture(scope="module")
-def account(moto_url: str) -> Iterator[NodeAccount]:
-    with node_account(moto_url) as made:
-        yield made
 
 
 def changing(calls: list[Call]) -> list[Call]:

@@ -20,7 +20,7 @@ NAMES = Names(
     farm="a",
     account="123456789012",
     region="eu-central-1",
-    buckets=("films", "masters/in", "films"),
+    buckets=("films", "s3://masters/in/", "films"),
     package_bucket="nommerctl-a-123456789012-eu-central-1",
 )
 
