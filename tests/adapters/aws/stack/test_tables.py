@@ -170,7 +170,7 @@ def test_a_table_that_is_being_made_is_waited_for(farm: StorageFarm) -> None:
 
     assert farm.found("LedgerTable").farm == farm.name
 
-    assert farm.pauses == [2.0, 2.0]
+    assert farm.pauses == [0.5, 1.0]
 
 
 def test_a_table_that_is_never_made_is_given_up_with_a_sentence(farm: StorageFarm) -> None:
@@ -197,7 +197,7 @@ def test_a_table_that_is_being_deleted_is_none_and_is_waited_for_before_it_is_ma
     farm.cloud.fail("dynamodb", "DescribeTable", deleting, deleting)
     make(farm, "LedgerTable")
 
-    assert farm.pauses == [2.0, 2.0]
+    assert farm.pauses == [0.5, 1.0]
 
 
 def test_backups_that_are_still_being_arranged_are_waited_for(farm: StorageFarm) -> None:
@@ -207,7 +207,7 @@ def test_backups_that_are_still_being_arranged_are_waited_for(farm: StorageFarm)
     make(farm, "JobsTable")
 
     assert farm.gaps("JobsTable") == []
-    assert farm.pauses == [2.0, 2.0]
+    assert farm.pauses == [0.5, 1.0]
 
 
 # --- several farms, and the end
