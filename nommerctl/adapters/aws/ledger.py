@@ -10,7 +10,7 @@ from nommerctl.adapters.aws.ledger_items import (
     FARM,
     GENERATION,
     LAST_DECISION,
-    NODE_SETTINGS,
+    PUBLISHED,
     REPEATED,
     answer_values,
     beat_item,
@@ -26,6 +26,7 @@ from nommerctl.adapters.aws.ledger_items import (
     launch_key,
     node_key,
     overview_of,
+    settings_key,
     sign_item,
     text_of,
 )
@@ -163,8 +164,9 @@ class DynamoLedger(DynamoLedgerReads):
             raise ConflictError(msg)
 
     def publish(self, text: str) -> None:
-        """Write the settings that nodes read."""
-        self._table.write(put({**key_of(NODE_SETTINGS), "text": {"S": text}}))
+        """Write the settings that nodes read, and a copy beside what passes read."""
+        content: Item = {"text": {"S": text}}
+        self._table.write_together([put({**settings_key(), **content}), put({**key_of(PUBLISHED), **content})])
 
     def sign(self, at: Instant) -> None:
         """Leave the controller's sign of life."""

@@ -1,6 +1,6 @@
 """The items of the table of the ledger, and what they say.
 
-All that is read together stands in one partition, so that one query reads it: control/*, settings/worker, launch/TOKEN,
+All that is read together stands in one partition, so that one query reads it: control/*, launch/TOKEN,
 node/ID and boot/ID. The decisions, which are many, stand in another.
 """
 
@@ -23,7 +23,10 @@ from nommerctl.errors import UnreachableError
 R = TypeVar("R")
 
 FARM = "farm"
+"""The partition that nodes write to. Their policy keeps them from writing to any other."""
+
 DECISIONS = "decision"
+_SETTINGS = "settings"
 
 GENERATION = "control/generation"
 """Has `generation`, and as `unsettled` the token of the order whose answer is not known yet."""
@@ -34,7 +37,9 @@ REPEATED = "repeated"
 CONTROLLER = "control/controller"
 LAST_DECISION = "control/decision"
 BREAKER = "control/breaker"
-NODE_SETTINGS = "settings/worker"
+PUBLISHED = "control/settings"
+"""A copy of what stands in `settings_key`, to be read with the rest: what nodes themselves read they cannot write."""
+
 _LAUNCH = "launch/"
 _BOOT = "boot/"
 _NODE = "node/"
@@ -81,6 +86,11 @@ def launch_key(token: str) -> Item:
 def node_key(node: NodeId) -> Item:
     """Return the key of a node's item."""
     return key_of(_NODE + node)
+
+
+def settings_key() -> Item:
+    """Return the key of the item that nodes read their settings from."""
+    return key_of("worker", _SETTINGS)
 
 
 def sign_item(at: Instant) -> Item:
@@ -173,7 +183,7 @@ def overview_of(items: Iterable[Item], table: str, now: Instant) -> Overview | N
         refusals=_refusals(answers, now - _REFUSALS_SHOWN),
         decision=decision_of(rows[LAST_DECISION], table) if LAST_DECISION in rows else None,
         controller_seen=_number(rows[CONTROLLER], "at", table) if CONTROLLER in rows else None,
-        node_settings=_text(rows[NODE_SETTINGS], "text", table) if NODE_SETTINGS in rows else "",
+        node_settings=_text(rows[PUBLISHED], "text", table) if PUBLISHED in rows else "",
     )
 
 

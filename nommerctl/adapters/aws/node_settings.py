@@ -4,7 +4,7 @@ from botocore.exceptions import ClientError
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of
-from nommerctl.adapters.aws.ledger_items import NODE_SETTINGS, key_of
+from nommerctl.adapters.aws.ledger_items import settings_key
 from nommerctl.errors import SettingsError
 
 
@@ -12,7 +12,7 @@ def node_settings(clients: Clients, table: str) -> str:
     """Return the text that scale published; SettingsError if there is no such table, or nothing in it."""
     with calling("dynamodb:GetItem", f"table '{table}'"):
         try:
-            found = clients.dynamodb.get_item(TableName=table, Key=key_of(NODE_SETTINGS), ConsistentRead=True)
+            found = clients.dynamodb.get_item(TableName=table, Key=settings_key(), ConsistentRead=True)
         except ClientError as error:
             if code_of(error) != "ResourceNotFoundException":
                 raise
