@@ -30,7 +30,8 @@ def test_the_farm_at_work(cli: Cli, films: list[Path]) -> None:
     with paused_worker(cli, "ENCODING"):
         cli.run("refresh")
         document = cli.run("status", "--json").json
-    assert list(document) == ["schema", "command", "as_of", "jobs", "nodes", "queue", "cache", "decision", "overdue"]
+    keys = ["schema", "command", "as_of", "jobs", "nodes", "queue", "cache", "decision", "breaker", "overdue"]
+    assert list(document) == keys
     assert (document["jobs"]["PENDING"], document["jobs"]["ENCODING"], document["jobs"]["FINISHED"]) == (2, 1, 0)
     nodes = document["nodes"]
     assert (nodes["running"], nodes["silent"], nodes["dead"], nodes["slots"], nodes["ordered"]) == (1, 0, 0, 1, 0)

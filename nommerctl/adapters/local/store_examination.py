@@ -30,7 +30,10 @@ _LEDGER: tuple[tuple[str, str, msgspec.json.Decoder[Any]], ...] = (
 )
 """The ledger's tables of records, and what one of them is called."""
 
-_ADDED = (("check_ins", "first heartbeat", msgspec.json.Decoder(CheckIn)),)
+_ADDED: tuple[tuple[str, str, msgspec.json.Decoder[Any]], ...] = (
+    ("check_ins", "first heartbeat", msgspec.json.Decoder(CheckIn)),
+    ("documents", "document", msgspec.json.Decoder()),
+)
 """Those that an older release did not make."""
 
 _IN_QUEUE = "SELECT count(*) FROM messages WHERE queue = :queue AND dead = 0"

@@ -12,7 +12,8 @@ from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.adapters.local.queue import SqliteQueue
 from nommerctl.adapters.local.store_examination import StoreExamination
-from nommerctl.domain.fleet import Depth, Heartbeat, Launch
+from nommerctl.domain.breaker import Breaker
+from nommerctl.domain.fleet import CheckIn, Depth, Heartbeat, Launch
 from nommerctl.domain.moves import cancelled
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.soundness import QueueFacts, StoreFacts
@@ -30,6 +31,8 @@ def fill(farm: Path, count: int = 100) -> None:
         SqliteQueue(database, QUEUE, FakeClock()).send([job_id(number) for number in range(1, count + 1)])
         ledger = SqliteLedger(database, FakeClock())
         ledger.beat(Heartbeat(node="n1", started=START, at=START, slots=1))
+        ledger.check_in(CheckIn(node="n1", launched=START, at=START))
+        ledger.switch(Breaker(number=1, opened=START))
         ledger.journal(Launch(token="t1", generation=0, count=1, slots=1, ordered=START, request="{}"))
         ledger.decide(Decision(at=START, launch=1, end=(), reasons=(), inputs={}))
 
@@ -118,9 +121,9 @@ def test_a_row_that_says_something_else_than_its_record(farm: Path) -> None:
     assert complaints(farm) == (f"the record of job {job_id(9)} says something else than its row",)
 
 
-@pytest.mark.parametrize("table", ["heartbeats", "launches", "decisions"])
+@pytest.mark.parametrize("table", ["heartbeats", "launches", "decisions", "check_ins", "documents"])
 def test_a_record_of_the_ledger_that_is_none(farm: Path, table: str) -> None:
-    meddle(farm, f"UPDATE {table} SET body = '{{}}'")  # noqa: S608 - one of three
+    meddle(farm, f"UPDATE {table} SET body = '{{}}'")  # noqa: S608 - one of these
     (complaint,) = complaints(farm)
     assert "cannot be read: it is not as it was written" in complaint
 
