@@ -65,7 +65,7 @@ def attempts_until_finished(farm: AwsFarm, job: EncodingJob) -> int:
 @pytest.mark.parametrize("cut", [Cut.BEFORE, pytest.param(Cut.AFTER, marks=pytest.mark.slow)])
 def test_a_job_is_done_over_a_connection_that_breaks_again_and_again(farm: AwsFarm, cut: Cut) -> None:
     job = farm.submitted()
-    with farm.cloud.trouble(cut, Reach.EVERY_OTHER, served=3) as trouble:  # so that the message is not lost from sight
+    with farm.cloud.trouble(cut, Reach.EVERY_OTHER, served=4) as trouble:  # so that the message is not lost from sight
         work(farm)
     assert len(trouble.met) > 8
     assert attempts_until_finished(farm, job) == 1
