@@ -35,10 +35,11 @@ SETTINGS = {
     "WORKER_MAX_ATTEMPTS": "1000",
     "WORKER_MAX_INTERRUPTIONS": "1000",
     "SCALE_MAX_NODES": str(MAX_NODES),
+    "SCALE_BREAKER_TIME": "0.1s",
     "UPKEEP_REQUEUE_AFTER": "0s",
     "UPKEEP_RESYNC_EVERY": "0.1s",
 }
-"""Times that a test can wait for, and no job that is given up because its workers keep dying."""
+"""Times that a test can wait for, also where nodes die before they come up, and no job that is given up for that."""
 
 PRESET = "audio-m4a"
 OLD = b"what was there before"
