@@ -2,7 +2,8 @@
 
 A policy names the parts of one farm. What has no name of its own beforehand (instances, launch templates, security
 groups) it grants by the farm's tag: made only with it, changed and ended only where it is. Source of the actions, of
-what each is granted upon and of the condition keys: the Service Authorization Reference.
+what each is granted upon and of the condition keys: the Service Authorization Reference. A launch template or security
+group that has lost the tag is nobody's to change: who brings the farm up may not give it the tag again.
 
 None grants anything of KMS: tables, queues and disks are encrypted by keys that AWS manages, which take no permission.
 Where media buckets, or an account's disks, have keys of their own, their key policies have to name the role.
@@ -16,11 +17,8 @@ from nommerctl.adapters.aws.stack.statements import Names, Policy, allow, docume
 from nommerctl.domain.s3_uris import S3
 
 IMPLIED: Mapping[str, str] = {
-    "ec2:CreateTags": "asked for by every call that makes something with tags; conditions allow it for that alone",
-    "ec2:RunInstances": "CreateFleet launches by it, in the name of who orders",
     "iam:CreateServiceLinkedRole": "EC2 makes the role for spot instances with the account's first order for one",
-    "iam:PassRole": "asked for by an order whose launch template gives nodes their role, and where a profile gets it",
-    "s3:ListBucket": "without it, S3 answers for an object that is not there as for one that is forbidden",
+    "iam:PassRole": "asked for by an order whose launch template gives nodes their role",
     "ssm:GetParameters": "asked for by an order whose launch template names its image by a parameter",
 }
 """Granted, though no call of that name may be seen: why each is needed."""
@@ -35,7 +33,11 @@ def trust_policy(names: Names) -> Policy:
 
 
 def worker_policy(names: Names) -> Policy:
-    """Return what a node may do."""
+    """Return what a node may do.
+
+    That it tags itself and no other node is said as in AWS's own policy AWSEC2VssSnapshotPolicy: the instance whose
+    credentials ask is the one that is asked about.
+    """
     new, changes = names.queue(new_jobs_queue(names.farm)), names.queue(changes_queue(names.farm))
     itself = {
         "StringEquals": {f"ec2:ResourceTag/{FARM_TAG}": names.farm},
@@ -57,12 +59,16 @@ def worker_policy(names: Names) -> Policy:
 
 
 def operator_policy(names: Names) -> Policy:
-    """Return what passes, submit and doctor may do."""
+    """Return what passes, submit and doctor may do.
+
+    Of the roles that EC2 makes for itself, instant fleets need that for spot instances alone (EC2's user guide, "EC2
+    Fleet prerequisites"). What doctor would ask IAM's simulator is left out: it says what it could not find out.
+    """
     new, changes = names.queue(new_jobs_queue(names.farm)), names.queue(changes_queue(names.farm))
     dead = dead_letters(new)
-    tables = named("dynamodb", "DescribeTable", "DescribeTimeToLive", "GetItem", "PutItem", "Query", "DeleteItem")
+    tables = named("dynamodb", "DeleteItem", "DescribeTable", "DescribeTimeToLive", "PutItem", "Query")
     return document([
-        allow("KeepJobs", [*tables, "dynamodb:BatchGetItem"], names.jobs, f"{names.jobs}/index/*"),
+        allow("KeepJobs", [*tables, *named("dynamodb", *_READ)], names.jobs, f"{names.jobs}/index/*"),
         allow("KeepLedger", [*tables, "dynamodb:UpdateItem"], names.ledger),
         allow("LookAtQueues", named("sqs", *_LOOK_AT_QUEUE), new, changes, dead, dead_letters(changes)),
         allow("TellOfJobs", named("sqs", "SendMessage"), new, changes),
@@ -72,7 +78,7 @@ def operator_policy(names: Names) -> Policy:
         allow("Look", [*named("ec2", *_LOOK_AT_NODES), "servicequotas:GetServiceQuota"], "*"),
         allow(
             "FindImage",
-            named("ssm", "GetParameter", "GetParameters"),
+            ["ssm:GetParameters"],
             f"arn:{names.partition}:ssm:{names.region}::parameter/{IMAGE_PARAMETERS}/*",
         ),
         allow(
@@ -119,7 +125,7 @@ def bootstrap_policy(names: Names) -> Policy:
     made = ("launch-template", "security-group")
     return document([
         allow("MakeTables", named("dynamodb", *_TABLE), names.jobs, names.ledger),
-        allow("CountUnfinishedJobs", named("dynamodb", "Query"), f"{names.jobs}/index/*"),
+        allow("CountUnfinishedJobs", named("dynamodb", "Query", *_READ), names.jobs, f"{names.jobs}/index/*"),
         allow("MakeQueues", named("sqs", *_QUEUE), *queues),
         *_bucket(names),
         allow("MakeRole", named("iam", *_ROLE), own_role),
@@ -149,6 +155,7 @@ def bootstrap_policy(names: Names) -> Policy:
     ])  # fmt: skip
 
 
+_READ = ("BatchGetItem", "GetItem")
 _LOOK_AT_QUEUE = ("GetQueueAttributes", "GetQueueUrl")
 _TAKE_MESSAGES = ("ChangeMessageVisibility", "DeleteMessage", "ReceiveMessage")
 
@@ -157,7 +164,6 @@ _LOOK_AT_NODES = (
     "DescribeInstanceTypes",
     "DescribeInstances",
     "DescribeLaunchTemplateVersions",
-    "DescribeLaunchTemplates",
 )
 
 _NODES_ARE_MADE_OF = (
@@ -247,6 +253,7 @@ _CHANGE = (
 
 _LOOK_AT_ALL = (
     *_LOOK_AT_NODES,
+    "DescribeLaunchTemplates",
     "DescribeSecurityGroupRules",
     "DescribeSecurityGroups",
     "DescribeSubnets",
