@@ -54,7 +54,7 @@ def _grants(statement: Mapping[str, Any], need: Need) -> bool:
     )
 
 
-_TOLD = ("aws:RequestTag/", "aws:TagKeys", "ec2:CreateAction", "s3:prefix")
+_TOLD = ("aws:RequestTag/", "aws:TagKeys", "dynamodb:LeadingKeys", "ec2:CreateAction", "s3:prefix")
 """The keys that a request tells of, or else lacks."""
 
 _UNTOLD = ("ec2:ResourceTag/", "ec2:SourceInstanceARN", "iam:AWSServiceName", "iam:PassedToService")

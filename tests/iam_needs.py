@@ -7,6 +7,7 @@ depends. Only the requests that this project makes are here; another one is an e
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.aws_servers import REGION
@@ -37,7 +38,7 @@ def _dynamodb(request: Request) -> Iterator[Need]:
         case "TransactWriteItems":
             for item in asked["TransactItems"]:
                 ((kind, what),) = item.items()
-                yield Need(f"dynamodb:{kind}Item", table + what["TableName"])
+                yield Need(f"dynamodb:{kind}Item", table + what["TableName"], _leading_key(what))
         case "BatchGetItem":
             for name in asked["RequestItems"]:
                 yield Need("dynamodb:BatchGetItem", table + name)
@@ -47,9 +48,15 @@ def _dynamodb(request: Request) -> Iterator[Need]:
             yield Need("dynamodb:ListTables", "*")
         case _:
             name = asked.get("TableName") or asked["ResourceArn"].rpartition("/")[2]
-            yield Need(f"dynamodb:{operation}", table + name)
+            yield Need(f"dynamodb:{operation}", table + name, _leading_key(asked))
             if operation == "CreateTable" and asked.get("Tags"):
                 yield Need("dynamodb:TagResource", table + name)
+
+
+def _leading_key(asked: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The partition of the ledger that an item is in, as conditions name it."""
+    item = asked.get("Item") or asked.get("Key") or {}
+    return (("dynamodb:LeadingKeys", item["kind"]["S"]),) if "kind" in item else ()
 
 
 def _sqs(request: Request) -> Iterator[Need]:

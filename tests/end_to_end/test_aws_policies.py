@@ -16,7 +16,8 @@ from nommerctl.adapters.aws.names import launch_template, ledger_table
 from nommerctl.adapters.aws.s3_errands import WRITTEN, Errand
 from nommerctl.adapters.aws.s3_turns import Turn
 from nommerctl.adapters.aws.stack import boot
-from nommerctl.adapters.aws.stack.policies import IMPLIED, WHEELS
+from nommerctl.adapters.aws.stack.own_bucket import WHEELS
+from nommerctl.adapters.aws.stack.policies import IMPLIED
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.job import EncodingJob
 from nommerctl.errors import TransferError

@@ -11,6 +11,7 @@ Where media buckets, or an account's disks, have keys of their own, their key po
 
 from collections.abc import Mapping, Sequence
 
+from nommerctl.adapters.aws.ledger_items import FARM
 from nommerctl.adapters.aws.names import FAILURE_TAG, FARM_TAG, changes_queue, dead_letters, new_jobs_queue, node_role
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS
 from nommerctl.adapters.aws.stack.statements import Names, Policy, allow, document, named
@@ -39,6 +40,7 @@ def worker_policy(names: Names) -> Policy:
     credentials ask is the one that is asked about.
     """
     new, changes = names.queue(new_jobs_queue(names.farm)), names.queue(changes_queue(names.farm))
+    told_by_nodes = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [FARM]}}
     itself = {
         "StringEquals": {f"ec2:ResourceTag/{FARM_TAG}": names.farm},
         "ForAllValues:StringEquals": {"aws:TagKeys": [FAILURE_TAG]},
@@ -46,7 +48,8 @@ def worker_policy(names: Names) -> Policy:
     }
     return document([
         allow("MoveJobs", named("dynamodb", "GetItem", "PutItem"), names.jobs),
-        allow("KeepLedger", named("dynamodb", "DeleteItem", "GetItem", "PutItem", "Query"), names.ledger),
+        allow("ReadLedger", named("dynamodb", "GetItem", "Query"), names.ledger),
+        allow("KeepLedger", named("dynamodb", "DeleteItem", "PutItem"), names.ledger, condition=told_by_nodes),
         allow("TakeJobs", named("sqs", *_LOOK_AT_QUEUE, *_TAKE_MESSAGES), new),
         allow("TellOfChanges", named("sqs", "GetQueueUrl", "SendMessage"), changes),
         *_media(

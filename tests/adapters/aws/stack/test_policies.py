@@ -15,6 +15,7 @@ from nommerctl.adapters.aws.stack.policies import (
     worker_policy,
 )
 from nommerctl.adapters.aws.stack.statements import Names, Policy
+from tests.iam import Need, allowed
 
 NAMES = Names(
     farm="a",
@@ -216,3 +217,11 @@ def test_what_is_called_implied_is_granted_by_some_policy_and_has_its_reason() -
 
     assert set(IMPLIED) <= all_granted
     assert all(IMPLIED.values())
+
+
+def test_a_node_keeps_the_ledger_but_cannot_say_by_which_settings_nodes_work() -> None:
+    policy = worker_policy(NAMES)
+    for partition, may in (("farm", True), ("settings", False)):
+        context = (("dynamodb:LeadingKeys", partition),)
+        assert allowed(policy, Need("dynamodb:PutItem", NAMES.ledger, context)) is may
+    assert allowed(policy, Need("dynamodb:GetItem", NAMES.ledger, (("dynamodb:LeadingKeys", "settings"),)))
