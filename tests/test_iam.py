@@ -161,6 +161,21 @@ def test_a_request_needs_its_action_on_what_it_is_about(request_: Request, neede
     assert {(need.action, need.resource) for need in needs([request_])} == needed
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        of_json("dynamodb", "PutItem", {"TableName": "a", "Item": {"kind": {"S": "farm"}, "key": {"S": "b"}}}),
+        of_json(
+            "dynamodb",
+            "TransactWriteItems",
+            {"TransactItems": [{"Put": {"TableName": "a", "Item": {"kind": {"S": "farm"}}}}]},
+        ),
+    ],
+)
+def test_a_write_to_the_ledger_tells_of_its_partition(request_: Request) -> None:
+    assert needs([request_]) == {Need("dynamodb:PutItem", TABLE, (("dynamodb:LeadingKeys", "farm"),))}
+
+
 def test_a_list_tells_of_its_prefix() -> None:
     (need,) = needs([of_s3("GET", "/films?list-type=2&prefix=in%2Fa")])
     assert need == Need("s3:ListBucket", BUCKET, (("s3:prefix", "in/a"),))
