@@ -38,10 +38,11 @@ def bootstrap(
     json: Json = False,
     detailed_exitcode: Detailed = False,
 ) -> None:
-    """Make what the farm stands on: tables, queues, role, security group, launch template.
+    """Make what a farm stands on, or what of it is missing.
 
-    What is there and as it is wanted is left alone, what is missing is made, and what the settings want otherwise is
-    shown as a diff and changed: so it may be repeated at any time. Everything carries the tag nommerctl:farm.
+    That is tables, queues, a role for nodes, a security group and a launch template. What is there and as it is wanted
+    is left alone, what is missing is made, and what the settings want otherwise is shown as a diff and changed: so it
+    may be repeated at any time. Everything carries the tag nommerctl:farm.
     """
     from nommerctl.wiring.account import bring_account_up, cloudformation
 
@@ -61,9 +62,10 @@ def iam_policy(
     ctx: typer.Context,
     role: Annotated[Role, typer.Argument(metavar="ROLE", help="operator, worker or bootstrap.")],
 ) -> None:
-    """Print the least policy of who runs passes (operator), of nodes (worker), or of who brings the farm up.
+    """Print the least policy of operator, worker or bootstrap.
 
-    It holds for this farm alone: bootstrap gives the role of nodes that of 'worker' itself.
+    These are who runs the passes, the nodes, and who brings the farm up and takes it down. It holds for this farm
+    alone: bootstrap gives the role of nodes that of 'worker' itself.
     """
     from nommerctl.wiring.account import policy
 
@@ -77,10 +79,10 @@ def teardown(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """End the farm's nodes and delete all that carries its tag, jobs and their history too.
+    """End the farm's nodes and delete all that is its own.
 
-    Media buckets, and what lacks the tag, are not touched. It looks again at the end, and says what is left: that
-    nothing is, or what and why. May be repeated.
+    That is what carries its tag, with all jobs and their history. Media buckets, and what lacks the tag, are not
+    touched. It looks again at the end, and says what is left: that nothing is, or what and why. May be repeated.
     """
     from nommerctl.domain.text import counted
     from nommerctl.passes.tear_down import LEFT

@@ -32,7 +32,7 @@ def doctor(ctx: typer.Context, json: Json = False) -> None:
     from nommerctl.wiring.checkup import examine
 
     where = terminal()
-    checkup = examine(open_farm(ctx, tell_overdue=False), attended=where.attended)
+    checkup = examine(open_farm(ctx, tell_overdue=False, tell_notices=False), attended=where.attended)
     if json:
         emit(checkup_json(checkup))
     elif where.is_terminal:

@@ -41,6 +41,7 @@ def machine_checks(farm: Farm, *, attended: bool) -> list[Check]:
         Check("disk room", partial(_room, farm)),
         Check("archive", partial(_archive, farm)),
         Check("passes", partial(_passes, farm)),
+        Check("notices", partial(_notices, farm)),
     ]
 
 
@@ -113,6 +114,12 @@ def _archive(farm: Farm) -> Iterator[Finding]:
     else:
         advice = "make it possible, or name another file: until then prune removes nothing from the store"
         yield Finding("archive", Verdict.FAILED, f"{named} cannot be written: {why}", advice)
+
+
+def _notices(farm: Farm) -> Iterator[Finding]:
+    """What passes left for every command to say, such as that the breaker is open."""
+    for sentence in farm.notices():
+        yield Finding("notices", Verdict.WARNING, sentence)
 
 
 def _passes(farm: Farm) -> list[Finding]:

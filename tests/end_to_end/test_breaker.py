@@ -59,6 +59,9 @@ def test_it_opens_when_workers_end_before_they_come_up_and_every_command_says_so
         said = broken.run(command).stderr
         assert said.startswith("nommerctl: the breaker is open until ")
         assert said.count("\n") == 1
+    checkup = broken.run("doctor", "--json", code=None).json["checks"]
+    (notice,) = (each for each in checkup if each["check"] == "notices")
+    assert (notice["verdict"], notice["found"].partition(" until ")[0]) == ("warning", "the breaker is open")
     assert "the breaker is open until" in broken.run("scale", env={"TERM": "xterm"}).stderr
     # and status shows it, by the ledger
     stands = broken.run("status", "--json")

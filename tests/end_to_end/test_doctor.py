@@ -131,7 +131,7 @@ def test_the_time_limit_ends_it_with_what_was_found_until_then(cli: Cli, tmp_pat
     cli.settings = {"FFMPEG_PATH": str(slow_ffmpeg(tmp_path)), "FARM_TIME_LIMIT": "3s"}
     result = cli.run("doctor", "--json", code=124)
     said = result.json["error"]["message"]
-    assert re.fullmatch(r"the time limit \(farm\.time_limit\) was over after \d of 17 checks", said)
+    assert re.fullmatch(r"the time limit \(farm\.time_limit\) was over after \d of 18 checks", said)
     assert "versions" in read(result)
     assert result.stderr == f"nommerctl: {said}\n"
 
