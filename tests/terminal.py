@@ -18,8 +18,12 @@ def run_in_terminal(
     columns: int,
     env: Mapping[str, str] | None = None,
     code: int | None = 0,
+    typed: str = "",
 ) -> Result:
-    """Run a command whose streams are one terminal; what it writes to either is `stdout`, its newlines as written."""
+    """Run a command whose streams are one terminal; what it writes to either is `stdout`, its newlines as written.
+
+    What is `typed` before it asks is echoed there too.
+    """
     ours, terminal = os.openpty()
     try:
         termios.tcsetwinsize(terminal, (50, columns))
@@ -36,6 +40,7 @@ def run_in_terminal(
         )
     finally:
         os.close(terminal)
+    os.write(ours, typed.encode())
     written = b""
     with process, suppress(OSError):  # EIO, once the last process that has the terminal is gone
         while piece := os.read(ours, 65536):

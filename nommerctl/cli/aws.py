@@ -101,7 +101,8 @@ def teardown(
 
 
 def _confirm(farm: "Farm", *, force: bool) -> None:
-    """List what would go, and ask; UsageError where nobody is there to answer."""
+    """Show on standard error what would go, and ask there; UsageError where nobody is there to answer."""
+    from nommerctl.render.outcome import outcome_text
     from nommerctl.wiring.account import take_account_down
     from nommerctl.wiring.terminal import input_is_terminal
 
@@ -109,10 +110,17 @@ def _confirm(farm: "Farm", *, force: bool) -> None:
         msg = "nobody is there to be asked: give --yes to take the farm down, or --dry-run to see what that would be"
         raise UsageError(msg)
     planned = take_account_down(farm, force=force, dry_run=True)
-    _show(planned, json=False)
     if planned.ended_by is not None:
-        raise typer.Exit(planned.ended_by.code)
-    if planned.changed and not typer.confirm(f"Take farm '{farm.settings.farm.name}' down?", err=True):
+        raise planned.ended_by
+    if not planned.changed:
+        return
+    complain(outcome_text(planned, color=terminal().color))
+    try:
+        agreed = typer.confirm(f"Take farm '{farm.settings.farm.name}' down?", err=True)
+    except typer.Abort:
+        complain("\nnommerctl: nothing was changed\n")
+        raise
+    if not agreed:
         complain("nommerctl: nothing was changed\n")
         raise typer.Exit
 

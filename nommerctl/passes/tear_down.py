@@ -47,9 +47,10 @@ def _check_jobs(reads: AccountReads) -> None:
     except SettingsError:  # the table of jobs is not there any more
         return
     if unfinished:
+        verb, them = ("is", "it") if unfinished == 1 else ("are", "them")
         msg = (
-            f"{counted(unfinished, 'job')} of this farm {'is' if unfinished == 1 else 'are'} unfinished: wait for them,"
-            " cancel them, or give --force to lose them"
+            f"{counted(unfinished, 'job')} of this farm {verb} unfinished: wait for {them}, cancel {them}, or give"
+            f" --force to lose {them}"
         )
         raise UsageError(msg)
 

@@ -13,6 +13,7 @@ from nommerctl.adapters.aws.clients import Clients
 from tests import aws_servers
 from tests.aws_bring_up import Account, account
 from tests.cloud import Cloud, refusal
+from tests.terminal import run_in_terminal
 
 PARTS = [
     "table nommerctl-{}-jobs",
@@ -55,7 +56,9 @@ def test_a_farm_is_brought_up_used_and_taken_down(films: Account) -> None:
     assert films.run("scale", "--dry-run", "--json").json["plan"]["launch"] == 1
     # when it is taken down while a job is unfinished, that is refused
     refused = films.run("aws", "teardown", "--yes", code=2)
-    assert "1 job of this farm is unfinished" in refused.stderr
+    assert refused.stderr == (
+        "nommerctl: 1 job of this farm is unfinished: wait for it, cancel it, or give --force to lose it\n"
+    )
     node, others = films.launched(), films.launched("another")
     # when it is forced, everything goes but what is not the farm's
     said = films.run("aws", "teardown", "--yes", "--force").stdout
@@ -109,6 +112,29 @@ def test_nobody_is_asked_where_nobody_is(films: Account) -> None:
     films.run("aws", "bootstrap")
     assert "nobody is there to be asked: give --yes" in films.run("aws", "teardown", code=2).stderr
     assert films.changes("aws", "bootstrap") == []
+
+
+def asked(films: Account, typed: str, code: int = 0) -> str:
+    """Take the farm down in a terminal; return what is seen there."""
+    plain = {"NO_COLOR": "1"}
+    return run_in_terminal(films.here, "aws", "teardown", columns=80, env=plain, typed=typed, code=code).stdout
+
+
+@pytest.mark.slow
+def test_who_is_asked_sees_what_would_go_and_a_no_changes_nothing(films: Account) -> None:
+    films.run("aws", "bootstrap")
+    # when it is asked, and answered by no, or by Ctrl-D
+    for typed, code in (("n\n", 0), ("\x04", 130)):
+        said = asked(films, typed, code)
+        # then it was said once what would go, and that nothing has
+        assert said.count(f"[dry run] delete launch template nommerctl-{films.name}") == 1
+        assert f"Take farm '{films.name}' down? [y/N]: " in said
+        assert said.endswith("nommerctl: nothing was changed\n")
+    assert films.changes("aws", "bootstrap") == []
+    # when it is answered by yes, all of it goes
+    assert asked(films, "y\n").endswith("0 resources left\n")
+    # and of nothing it is said once that there is nothing to do
+    assert asked(films, "") == "teardown: nothing to do\n0 resources left\n"
 
 
 def test_what_may_not_be_made_names_the_permission_and_the_rest_is_kept(films: Account) -> None:
