@@ -52,7 +52,8 @@ def _as_ours(error: Exception) -> NommerctlError:
     if words is not None:
         context = getattr(error, "ctx", None)
         hint = f"; see '{context.command_path} --help'" if context is not None else ""
-        return UsageError(f"{words().strip().rstrip('.')}{hint}")
+        sentence = " ".join(words().split())  # Typer lists choices in lines of their own
+        return UsageError(f"{sentence.rstrip('.,')}{hint}")
     if isinstance(error, OSError):
         if Path(traceback.extract_tb(error.__traceback__)[-1].filename).is_relative_to(Path(typer.__file__).parent):
             silence_output()  # it was Typer that wrote: a help text

@@ -187,7 +187,10 @@ def worker(
     """
     from nommerctl.wiring.working import ending_without_settings, run_worker
 
-    if ledger is not None and (power_off or not ledger):
+    if ledger == "":
+        msg = "--ledger is empty: name the table, such as nommerctl-films-ledger"
+        raise UsageError(msg)
+    if ledger is not None and power_off:
         msg = "--ledger names a table, and what starts such a worker powers its machine off: leave --power-off out"
         raise UsageError(msg)
     with ending_without_settings() if power_off else nullcontext():

@@ -53,6 +53,13 @@ def test_help_needs_no_more_than_the_command_line(cli: Cli) -> None:
     assert loaded.isdisjoint({"msgspec", "sqlite3", "nommerctl.wiring.farm", "nommerctl.domain.job"})
 
 
+def test_a_missing_argument_is_told_in_one_line_with_its_choices(here: InProcessCli) -> None:
+    assert here.run("aws", "iam-policy", code=2).stderr == (
+        "nommerctl: Missing argument 'ROLE'. Choose from: operator, worker, bootstrap; see 'nommerctl aws iam-policy"
+        " --help'\n"
+    )
+
+
 def test_every_command_has_a_help_whose_first_sentence_fits_its_line(here: InProcessCli) -> None:
     for words in commands():
         said = here.run(*words, "--help").stdout

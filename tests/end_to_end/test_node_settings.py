@@ -91,6 +91,11 @@ def test_it_leaves_shutting_down_to_what_started_it(node: InProcessCli) -> None:
     assert "leave --power-off out" in refused.stderr
 
 
+def test_an_empty_name_of_a_ledger_is_refused(node: InProcessCli) -> None:
+    refused = node.run("worker", "--ledger", "", code=2)
+    assert refused.stderr == "nommerctl: --ledger is empty: name the table, such as nommerctl-films-ledger\n"
+
+
 @pytest.mark.parametrize(("disabled", "calls"), [("false", 1), ("true", 0)], ids=["instance", "somebody's own"])
 def test_an_instance_whose_settings_cannot_be_loaded_is_shut_down(
     node: InProcessCli, monkeypatch: pytest.MonkeyPatch, disabled: str, calls: int
