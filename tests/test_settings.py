@@ -180,11 +180,35 @@ def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path, text: str, sai
         ),
         ('farm.state_dir = "state"', "farm.state_dir in FILE must be an absolute path, or empty, not 'state'"),
         ('upkeep.archive = "a.jsonl"', "upkeep.archive in FILE must be an absolute path, or empty, not 'a.jsonl'"),
+        *(
+            (
+                f'aws.buckets = ["masters", "{name}"]',
+                (
+                    'aws.buckets in FILE must be buckets or folders in them, such as "films" or "films/out", without'
+                    f" wildcards, not '{name}'"
+                ),
+            )
+            for name in ("Films", "fi", "*", "films/*", "films/a?", "films//out", "films/${aws}", "arn:aws:s3:::films")
+        ),
+        ('aws.index_url = "ftp://x"', "aws.index_url in FILE: 'ftp://x' is not an http: or https: URL"),
+        (
+            'aws.index_url = "https://"',
+            "aws.index_url in FILE: 'https://' names no host: a URL looks like https://host/path",
+        ),
+        (
+            'aws.index_url = "https://ann:secret@pypi.example/simple"',
+            "aws.index_url in FILE: a URL with a user name or password in it is refused",
+        ),
         ('ffmpeg.path = "/a\\u0000"', "ffmpeg.path in FILE must be text without a NUL character, not '/a\\x00'"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
     assert complaint(tmp_path, text) == said
+
+
+def test_buckets_may_be_written_as_folders_and_as_uris(tmp_path: Path) -> None:
+    text = 'aws.buckets = ["films", "films/out/", "s3://masters.of.films/in/2026"]'
+    assert load_text(tmp_path, text).settings.aws.buckets == ("films", "films/out/", "s3://masters.of.films/in/2026")
 
 
 @pytest.mark.parametrize("value", ['"soon"', '""', "0", "-5", "nan", "true", "2026-01-31", '"1h30"', "[]"])

@@ -14,6 +14,9 @@ MOST_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
 
+_WILD = re.compile(r"[*?$\\]")
+"""What IAM reads as something else in the name of a resource: wildcards and variables."""
+
 _IP_ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -38,7 +41,7 @@ def normalised_s3(uri: str) -> str:
     if not rest.startswith("//") or not place.bucket:
         msg = f"'{shown(uri)}' names no bucket: an S3 URI looks like s3://bucket/folder/name"
         raise UsageError(msg)
-    if not _BUCKET.fullmatch(place.bucket) or _IP_ADDRESS.fullmatch(place.bucket):
+    if not _is_bucket(place.bucket):
         rule = "3 to 63 lower-case letters, digits, dots and hyphens"
         msg = f"'{shown(place.bucket)}' is not the name of a bucket, which is {rule}"
         raise UsageError(msg)
@@ -50,3 +53,15 @@ def normalised_s3(uri: str) -> str:
         msg = f"'{shown(uri)}' is too long for S3: its key has {length} bytes, the limit is {MOST_KEY_BYTES}"
         raise UsageError(msg)
     return f"s3://{place.bucket}/{place.key}"
+
+
+def is_part_of_bucket(text: str) -> bool:
+    """Whether text names a bucket, or a folder in one (`films/out`), that a policy can name: as a URI too."""
+    bucket, _, folder = text.removeprefix("s3://").rstrip("/").partition("/")
+    if not _is_bucket(bucket) or _CONTROLS.search(folder) or _WILD.search(folder):
+        return False
+    return not folder or "" not in folder.split("/")
+
+
+def _is_bucket(name: str) -> bool:
+    return _BUCKET.fullmatch(name) is not None and _IP_ADDRESS.fullmatch(name) is None

@@ -6,8 +6,10 @@ from pathlib import PurePath
 from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import ConfigField, config_fields
 from nommerctl.domain.durations import duration_text
+from nommerctl.domain.s3_uris import is_part_of_bucket
 from nommerctl.domain.schedule import is_regular
-from nommerctl.errors import SettingsError
+from nommerctl.domain.uris import check_http_url
+from nommerctl.errors import SettingsError, UsageError
 from nommerctl.settings.values import Given, refusal
 
 PATHS = frozenset({"aws.package", "farm.state_dir", "upkeep.archive"})
@@ -18,6 +20,20 @@ def check_path(given: Given) -> None:
     """SettingsError if one of PATHS depends on the folder that a command is started in."""
     if given.value and not PurePath(given.value).is_absolute():
         raise refusal(given, "an absolute path, or empty")
+
+
+def check_aws(settings: Settings, given: Mapping[str, Given]) -> None:
+    """SettingsError for what no policy can name, or nodes cannot ask for packages."""
+    for place in settings.aws.buckets:
+        if not is_part_of_bucket(place):
+            allowed = 'buckets or folders in them, such as "films" or "films/out", without wildcards'
+            raise refusal(given["aws.buckets"], allowed, instead=place)
+    if settings.aws.index_url:
+        try:
+            check_http_url(settings.aws.index_url)
+        except UsageError as error:
+            msg = f"{given['aws.index_url'].said}: {error}"
+            raise SettingsError(msg) from error
 
 
 def check_together(settings: Settings, given: Mapping[str, Given]) -> None:

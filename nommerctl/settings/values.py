@@ -43,9 +43,9 @@ def converted(given: Given) -> Any:  # noqa: ANN401 - the type is the setting's 
         raise refusal(given, _allowed(given.field)) from error
 
 
-def refusal(given: Given, allowed: str) -> SettingsError:
-    """Return the error that a value is not what it must be."""
-    return SettingsError(f"{given.said} must be {allowed}, not {shown(given.value)}")
+def refusal(given: Given, allowed: str, *, instead: object = None) -> SettingsError:
+    """Return the error that a value, or what is said to be `instead` among several, is not what it must be."""
+    return SettingsError(f"{given.said} must be {allowed}, not {shown(given.value if instead is None else instead)}")
 
 
 def shown(value: object) -> str:
