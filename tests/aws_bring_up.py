@@ -12,6 +12,7 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import FARM_TAG
 from tests.cli import InProcessCli, Result
 from tests.cloud import Cloud
+from tests.wheels import empty_wheel
 
 AMI = "ami-12c6146b"
 """One that moto knows: it has no image of Debian."""
@@ -65,8 +66,7 @@ def account(cloud: Cloud, clients: Clients, folder: Path, executable: tuple[str,
     bucket = f"media-{name}"
     region: Any = clients.ec2.meta.region_name
     clients.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
-    wheel = folder / f"nommerctl-{__version__}-py3-none-any.whl"
-    wheel.write_bytes(b"a wheel, as far as this test goes")
+    wheel = empty_wheel(folder, __version__)
     settings = {
         "BACKEND": "aws",
         "FARM_NAME": name,

@@ -31,6 +31,7 @@ from tests import aws_servers
 from tests.aws_bring_up import AMI
 from tests.cloud import Call, Cloud, Cut, Reach
 from tests.passes.farm import nothing
+from tests.wheels import empty_wheel
 
 PARTS = 12
 
@@ -47,8 +48,7 @@ class Account:
         self._settings = Settings(
             farm=FarmSettings(name=self.name), aws=AwsSettings(instance_types=("c6i.large",), buckets=("films",))
         )
-        self._wheel = folder / "nommerctl-1.0-py3-none-any.whl"
-        self._wheel.write_bytes(b"a wheel, as far as this test goes")
+        self._wheel = empty_wheel(folder, "1.0")
         self._fleet = EC2InstanceManager(lambda: clients.ec2, self.name, self._settings.aws, process.clock)
         kinds = [kind(clients, self.name, lambda _: None) for kind in KINDS]
         self.stack = AwsStack(self.name, kinds)

@@ -2,9 +2,12 @@
 
 import hashlib
 import re
+import zipfile
+import zlib
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import IO
 
 import msgspec
 from msgspec import Struct
@@ -68,10 +71,25 @@ def wheel_file(path: Path, version: str) -> WheelFile:
         raise SettingsError(msg)
     try:
         with path.open("rb") as file:
-            return WheelFile(path, hashlib.file_digest(file, "sha256").hexdigest())
+            whole = _is_whole(file, f"{NAME}-{version}.dist-info/METADATA")
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         msg = f"{named} cannot be read: {error.strerror}"
         raise SettingsError(msg) from error
+    if not whole:
+        msg = f"{named} is called like a wheel and is none, or a damaged one: make it again by 'pip wheel --no-deps'"
+        raise SettingsError(msg)
+    return WheelFile(path, digest)
+
+
+def _is_whole(file: IO[bytes], metadata: str) -> bool:
+    """Whether it is a zip file with this file in it, and every file in it is as its checksum says."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return metadata in archive.namelist() and archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        return False  # also one that is encrypted, or compressed in a way that this Python does not know
 
 
 def hashes_in_index(index: str, version: str, *, keep_on: Callable[[], None]) -> tuple[str, ...]:

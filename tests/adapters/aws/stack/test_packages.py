@@ -11,6 +11,7 @@ import pytest
 from nommerctl.adapters.aws.stack.packages import hashes_in_index, wheel_file
 from nommerctl.errors import SettingsError, UnreachableError
 from tests.web import Web, reply, serving
+from tests.wheels import empty_wheel
 
 PATH = "/simple/nommerctl/"
 
@@ -63,10 +64,21 @@ def test_an_index_that_is_away_is_said() -> None:
 
 
 def test_a_wheel_is_pinned_by_what_is_in_it(tmp_path: Path) -> None:
-    wheel = tmp_path / "nommerctl-1.2.0-py3-none-any.whl"
-    wheel.write_bytes(b"a wheel")
+    wheel = empty_wheel(tmp_path, "1.2.0")
     found = wheel_file(wheel, "1.2.0")
-    assert (found.name, found.sha256) == (wheel.name, sha256(b"a wheel").hexdigest())
+    assert (found.name, found.sha256) == (wheel.name, sha256(wheel.read_bytes()).hexdigest())
+
+
+def test_what_is_only_called_like_a_wheel_is_refused_before_nodes_get_it(tmp_path: Path) -> None:
+    wheel = empty_wheel(tmp_path, "1.2.0")
+    sound = wheel.read_bytes()
+    other_package = empty_wheel(tmp_path, "1.2.1").read_bytes()
+    for content in (b"", b"a wheel", sound[:-1], sound.replace(b"Name: nommerctl", b"Name: nommercTL"), other_package):
+        wheel.write_bytes(content)
+        with pytest.raises(
+            SettingsError, match=r"aws\.package, '.*', is called like a wheel and is none, or a damaged"
+        ):
+            wheel_file(wheel, "1.2.0")
 
 
 @pytest.mark.parametrize("name", ["nommerctl-1.1.0-py3-none-any.whl", "nommerctl-1.2.0.tar.gz", "x.whl", "a b.whl"])
