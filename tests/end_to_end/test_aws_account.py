@@ -133,7 +133,8 @@ def test_a_table_of_jobs_that_is_not_there(aws: AwsFarm, verb: str) -> None:
     aws.clients.dynamodb.delete_table(TableName=jobs_table(aws.name))
     assert sentence(aws.here.run(verb, code=78)) == (
         f"nommerctl: index 'by-change' of table '{jobs_table(aws.name)}' is not there in this account and region"
-        " (dynamodb:Query: ResourceNotFoundException)"
+        " (dynamodb:Query: ResourceNotFoundException): run 'nommerctl aws bootstrap', or put farm.name or"
+        " aws.region right"
     )
 
 

@@ -143,12 +143,19 @@ def _judged(error: ClientError, action: str, what: str) -> tuple[type[NommerctlE
         (code in _EXPIRED, PermissionDeniedError, f"{refused}: the credentials have expired: renew them"),
         (code in _INVALID_CREDENTIALS, PermissionDeniedError, f"{refused}: the credentials are not valid ({code})"),
         (code in _DENIED, PermissionDeniedError, f"{refused}: the credentials lack the permission for it"),
-        (missing, SettingsError, f"{what} is not there in this account and region ({action}: {code})"),
+        (missing, SettingsError, f"{what} is not there in this account and region ({action}: {code}){_remedy(action)}"),
         (code in _THROTTLED, TryAgainError, f"AWS throttles {action} on {what} ({code}): the next run tries again"),
         (failed, UnreachableError, f"AWS failed at {action} on {what} ({code})"),
         (True, UnreachableError, f"AWS answered {action} on {what} with {code}: {said}"),
     )
     return next((kind, sentence) for applies, kind, sentence in found if applies)
+
+
+def _remedy(action: str) -> str:
+    """What to do where a table or a queue is not there: all that there are, are the farm's."""
+    if action.startswith(("dynamodb:", "sqs:")):
+        return ": run 'nommerctl aws bootstrap', or put farm.name or aws.region right"
+    return ""
 
 
 def _their_time(error: ClientError) -> str:
