@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -37,11 +37,11 @@ from nommerctl.adapters.aws.stack.wheel import Wheels
 from nommerctl.domain.config import AwsSettings
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.stack import Resource
-from nommerctl.errors import NommerctlError, SettingsError
+from nommerctl.errors import AWAY, NommerctlError, SettingsError
 from nommerctl.passes.bring_up import bring_up
 from nommerctl.passes.means import AccountReads, AccountWrites
 from nommerctl.passes.performing import DoerOf, RehearsalOf
-from nommerctl.passes.tear_down import tear_down
+from nommerctl.passes.tear_down import LEFT, tear_down
 from nommerctl.wiring.farm import Farm
 from nommerctl.wiring.limits import Limits
 
@@ -71,9 +71,13 @@ def take_account_down(farm: Farm, *, force: bool, dry_run: bool) -> Outcome:
     """
     with _account(farm) as account:
         pause = partial(time.sleep, PAUSE)
-        return account.made(
+        outcome = account.made(
             "teardown", dry_run, lambda perform: tear_down(account.reads, perform, force=force, pause=pause)
         )
+    if outcome.ended_by is None and outcome.facts.get(LEFT) == 0:
+        with suppress(*AWAY):  # it is a hint: the next resync finds out
+            farm.forget_jobs()
+    return outcome
 
 
 def cloudformation(farm: Farm) -> str:

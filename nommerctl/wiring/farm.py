@@ -13,6 +13,7 @@ from msgspec import Struct
 from nommerctl.adapters.cached_jobs import CachedJobs
 from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
+from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.config import Backend as BackendName
 from nommerctl.domain.s3_uris import S3
 from nommerctl.domain.schedule import noticed, overdue, overdue_sentence
@@ -220,6 +221,12 @@ class Farm:
         """Begin with a new cache after the old one was found damaged, and set aside."""
         self.cache.close()
         del self.cache
+
+    def forget_jobs(self) -> None:
+        """Empty this machine's cache of a farm that is no more, so that nothing lists its jobs."""
+        if self.cache_folder.exists():
+            self.cache.reset((), as_of=self.clock() + 1)
+            self.cache.set_status(lambda _: CacheStatus())
 
     def close(self) -> None:
         """Close what was opened."""

@@ -65,6 +65,7 @@ def test_a_farm_is_brought_up_used_and_taken_down(films: Account) -> None:
     assert said.endswith("0 resources left\n")
     assert (films.instance_state(node), films.instance_state(others)) == ("terminated", "running")
     assert films.clients.s3().list_objects_v2(Bucket=f"media-{films.name}")["KeyCount"] == 1
+    assert films.here.listed() == {}
     assert films.run("aws", "teardown", "--yes").stdout == "teardown: nothing to do\n0 resources left\n"
 
 
