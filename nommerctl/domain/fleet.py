@@ -15,8 +15,9 @@ NodeId: TypeAlias = str
 class Instance(Struct, frozen=True):
     """What the fleet itself shows: a node exists, and whether it still runs. `launched` is when it was started.
 
-    One that is `gone` has ended and is only shown for a while still: it counts no more. One that is not `ours` counts
-    towards the bound, and is left alone. `failure` is what one that did not come up said of that, if anything.
+    One that is `gone` has ended and is only shown for a while still: it counts no more. Neither does one that is
+    `stopped`, which is gone as well; but it is there, and its disk costs until somebody ends it. One that is not `ours`
+    counts towards the bound, and is left alone. `failure` is what one that did not come up said of that, if anything.
     """
 
     id: NodeId
@@ -25,6 +26,7 @@ class Instance(Struct, frozen=True):
     gone: bool = False
     ours: bool = True
     failure: str = ""
+    stopped: bool = False
 
 
 class Pool(Struct, frozen=True, order=True):

@@ -74,7 +74,8 @@ def _end_nodes(reads: AccountReads, perform: Doing[AccountWrites], pause: Callab
 
 
 def _nodes(reads: AccountReads) -> list[str]:
-    return [each.id for each in reads.fleet.get_instances() if each.ours and not each.gone]
+    """Return the farm's nodes that cost something: those that somebody stopped have their disks still."""
+    return [each.id for each in reads.fleet.get_instances() if each.ours and (each.stopped or not each.gone)]
 
 
 def _delete(perform: Doing[AccountWrites], parts: Sequence[Part]) -> None:

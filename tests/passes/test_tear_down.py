@@ -111,6 +111,15 @@ def test_a_node_that_ends_slowly_is_waited_for(account: Account) -> None:
     assert waits == 3
 
 
+def test_a_node_that_somebody_stopped_is_ended_for_its_disk_costs(account: Account) -> None:
+    account.fleet.instances["i-2"] = Instance("i-2", alive=False, launched=0, gone=True, stopped=True)
+    account.fleet.instances["i-3"] = Instance("i-3", alive=False, launched=0, gone=True)
+    outcome = account.torn_down()
+    assert [change.target for change in outcome.changed if change.action == "end"] == ["node i-1", "node i-2"]
+    assert set(account.fleet.instances) == {"i-3", "i-foreign"}
+    assert outcome.facts == {"left": 0}
+
+
 def test_what_cloudformation_made_is_left_to_it(account: Account) -> None:
     part = ("AWS::SQS::Queue", "nommerctl-films-new-jobs")
     account.stack.standing[part] = Found(id="q", properties={}, farm="films", made_by="films-stack")

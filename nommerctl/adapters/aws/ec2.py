@@ -45,6 +45,7 @@ BATCH = 100
 
 _ALIVE = frozenset({"pending", "running"})
 _ENDING = frozenset({"shutting-down", "terminated"})
+_STOPPED = frozenset({"stopping", "stopped"})
 
 _TOKEN_SPENT = frozenset({"IdempotentInstanceTerminated", "IdempotentParameterMismatch"})
 """Whatever the order was then, it has been given."""
@@ -240,10 +241,19 @@ def _tag_of(instance: "InstanceTypeDef", key: str) -> str | None:
 
 
 def _instance(found: "InstanceTypeDef", *, ours: bool) -> Instance:
-    alive = found["State"]["Name"] in _ALIVE
+    state = found["State"]["Name"]
+    alive = state in _ALIVE
     launched = round(found["LaunchTime"].timestamp() * 1_000_000)
     failure = _tag_of(found, FAILURE_TAG) or ""
-    return Instance(found["InstanceId"], alive=alive, launched=launched, gone=not alive, ours=ours, failure=failure)
+    return Instance(
+        found["InstanceId"],
+        alive=alive,
+        launched=launched,
+        gone=not alive,
+        ours=ours,
+        failure=failure,
+        stopped=state in _STOPPED,
+    )
 
 
 def _left(farm: str, foreign: Sequence[NodeId], protected: Sequence[NodeId]) -> list[str]:

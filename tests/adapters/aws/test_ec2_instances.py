@@ -56,6 +56,7 @@ def test_what_starts_and_what_runs_is_alive_and_what_ends_or_stands_still_is_gon
             ends.id: (False, True),
             stands.id: (False, True),
         }
+        assert [each.id for each in nodes.fleet.get_instances() if each.stopped] == [stands.id]
         nodes.clock.advance(60)
 
 
