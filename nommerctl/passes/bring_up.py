@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nommerctl.domain.outcome import Change, Outcome
-from nommerctl.domain.stack import Deed, Found, Resource, Step, called, planned, with_resolved
+from nommerctl.domain.stack import Deed, Found, Resource, Step, called, differences, planned, with_resolved
 from nommerctl.errors import ItemError
 from nommerctl.passes.means import AccountWrites, Doing
 from nommerctl.ports import StackReads
@@ -49,7 +49,10 @@ def _done(step: Step, found: Mapping[str, Found], made: dict[str, Found]) -> Cal
             msg = f"it needs {missing}, which is not there: see above, and run 'nommerctl aws bootstrap' again"
             raise ItemError(msg)
         if step.deed is Deed.CREATE:
-            made[logical] = writes.stack.create(resource)
+            made[logical] = there = writes.stack.create(resource)
+            # it may have been there: a try whose answer was lost, or another run, and neither need have come to an end
+            if gaps := differences(there.properties, resource.properties):
+                writes.stack.update(resource, there, gaps)
         else:
             writes.stack.update(resource, found[logical], step.differences)
 

@@ -55,6 +55,20 @@ def test_a_half_made_farm_is_completed(stack: FakeStack) -> None:
     assert brought_up(stack).changed == (Change("create", "queue films"),)
 
 
+def test_what_turns_out_to_be_there_half_made_when_it_is_made_is_completed_at_once(stack: FakeStack) -> None:
+    # given a queue that is made without an answer, and repeated: it is there by then, and lacks something
+    create = stack.create
+
+    def created_without_an_answer(resource: Resource) -> Found:
+        stack.standing[QUEUE, resource.name] = Found(id="q", properties={"QueueName": resource.name}, farm="films")
+        return create(resource)
+
+    stack.create = created_without_an_answer  # type: ignore[method-assign]
+    # when, then
+    assert brought_up(stack, wanted=(DEAD,)).changed == (Change("create", "queue films-dead"),)
+    assert stack.standing[QUEUE, "films-dead"].properties == DEAD.properties
+
+
 def test_a_changed_setting_is_shown_as_a_diff_and_applied(stack: FakeStack) -> None:
     # given
     brought_up(stack)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling
-from nommerctl.adapters.aws.names import FARM_TAG, changes_queue, dead_letters, new_jobs_queue
+from nommerctl.adapters.aws.names import FARM_TAG, changes_queue, dead_letters, new_jobs_queue, node_role
 from nommerctl.adapters.aws.orders import template_of
 from nommerctl.domain.aws_account import Caller, Leave, Permission
 from nommerctl.domain.config import AwsSettings
@@ -38,7 +38,7 @@ def questions(caller: Caller, settings: AwsSettings, farm: str, *, has_node: boo
         yield Question(
             action="iam:PassRole",
             on="the role of nodes",
-            arn=f"{aws}:iam::{caller.account}:role/nommerctl-{farm}-node",
+            arn=f"{aws}:iam::{caller.account}:role/{node_role(farm)}",
             context={"iam:PassedToService": "ec2.amazonaws.com"},
         )
     if not has_node:

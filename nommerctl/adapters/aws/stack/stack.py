@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from nommerctl.adapters.aws.names import FARM_TAG
 from nommerctl.adapters.aws.stack.kind import Kind
-from nommerctl.domain.stack import Difference, Found, Part, Resource, called
-from nommerctl.domain.text import shown
-from nommerctl.errors import ItemError
+from nommerctl.adapters.aws.stack.ownership import check_not_foreign
+from nommerctl.domain.stack import Difference, Found, Part, Resource
 
 
 class AwsStackReads:
@@ -19,13 +17,8 @@ class AwsStackReads:
     def find(self, resource: Resource) -> Found | None:
         """Return a part as it is; ItemError for one that carries another farm's tag."""
         found = self._kinds[resource.kind].find(resource)
-        if found is not None and found.farm not in {self._farm, None}:
-            named, other = called(resource.kind, resource.name), shown(found.farm or "")
-            msg = (
-                f"{named} carries the tag {FARM_TAG} = {other}, so it is another farm's: call this one otherwise"
-                f" (farm.name is {self._farm})"
-            )
-            raise ItemError(msg)
+        if found is not None:
+            check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
         return found
 
     def parts(self) -> list[Part]:
