@@ -85,13 +85,17 @@ def boots(
     """Return what became of the nodes of these orders, in the order in which the orders were answered.
 
     A node that gave a sign came `up`. One did not if it has gone, or is not shown though the fleet takes `lag` seconds
-    at most to do so, or if it is older than `limit` seconds. Of the nodes of one order those that came up stand last:
-    they show that such an order can be filled.
+    at most to do so, or if it is older than `limit` seconds. One that was taken back before it could is left out. Of
+    the nodes of one order those that came up stand last: they show that such an order can be filled.
     """
     known = {instance.id: instance for instance in instances}
     found: list[Boot] = []
     for launch in sorted(launches, key=lambda launch: launch.answered):
-        some = [_boot(node, launch, known.get(node), up, lag=lag, limit=limit, now=now) for node in launch.nodes]
+        some = [
+            _boot(node, launch, known.get(node), up, lag=lag, limit=limit, now=now)
+            for node in launch.nodes
+            if node in up or node not in known or not known[node].taken_back
+        ]
         found += sorted(some, key=lambda boot: (False, None, True).index(boot.up))
     return found
 

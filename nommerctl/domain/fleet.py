@@ -17,7 +17,8 @@ class Instance(Struct, frozen=True):
 
     One that is `gone` has ended and is only shown for a while still: it counts no more. Neither does one that is
     `stopped`, which is gone as well; but it is there, and its disk costs until somebody ends it. One that is not `ours`
-    counts towards the bound, and is left alone. `failure` is what one that did not come up said of that, if anything.
+    counts towards the bound, and is left alone. `failure` is what one that did not come up said of that, if anything;
+    one that was `taken_back`, as spot instances are, need not have come up, and nothing was wrong with it.
     """
 
     id: NodeId
@@ -27,6 +28,7 @@ class Instance(Struct, frozen=True):
     ours: bool = True
     failure: str = ""
     stopped: bool = False
+    taken_back: bool = False
 
 
 class Pool(Struct, frozen=True, order=True):

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from nommerctl.domain.breaker import Boot, Breaker, BreakerState, Standing, boots, resumed, standing
 from nommerctl.domain.config import ScaleSettings
@@ -66,6 +67,11 @@ def test_a_node_that_gave_a_sign_came_up_whatever_became_of_it() -> None:
 @pytest.mark.parametrize("instance", [shown("a", alive=False), shown("a", alive=False, gone=True)])
 def test_a_node_that_ended_without_one_did_not(instance: Instance) -> None:
     assert became([order("t", "a")], [instance]) == {"a": False}
+
+
+def test_a_node_that_was_taken_back_before_it_gave_one_says_nothing_and_one_that_had_come_up_still_did() -> None:
+    taken = [structs.replace(shown(node, alive=False, gone=True), taken_back=True) for node in "ab"]
+    assert became([order("t", "a", "b")], taken, up="b") == {"b": True}
 
 
 def test_a_node_may_take_until_the_boot_limit() -> None:

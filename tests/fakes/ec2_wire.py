@@ -29,7 +29,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer
 
 @dataclass
 class FakeInstance:
-    """An instance. `missed` is how many more looks it is missing from, `ended` when it was terminated."""
+    """An instance. `missed` is how many more looks it is missing from, `ended` when it was terminated, `reason` why."""
 
     id: str
     pool: Pool
@@ -40,6 +40,7 @@ class FakeInstance:
     missed: int
     ended: Instant | None = None
     stopped: bool = False
+    reason: str = ""
 
     def is_shown(self, now: Instant) -> bool:
         """Whether this look shows it."""
@@ -183,8 +184,12 @@ def _instance(instance: FakeInstance, now: Instant) -> str:
         f"<item><instanceId>{instance.id}</instanceId><imageId>{instance.image}</imageId>"
         f"<instanceState><name>{instance.state(now)}</name></instanceState>"
         f"<instanceType>{instance.pool.instance_type}</instanceType><launchTime>{rfc3339(instance.launched)}</launchTime>"
-        f"{_tags(instance.tags)}</item>"
+        f"{_reason(instance.reason)}{_tags(instance.tags)}</item>"
     )
+
+
+def _reason(code: str) -> str:
+    return f"<stateReason><code>{code}</code><message>{code}: it is over</message></stateReason>" if code else ""
 
 
 def _tags(tags: Mapping[str, str]) -> str:

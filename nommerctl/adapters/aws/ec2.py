@@ -47,6 +47,9 @@ _ALIVE = frozenset({"pending", "running"})
 _ENDING = frozenset({"shutting-down", "terminated"})
 _STOPPED = frozenset({"stopping", "stopped"})
 
+_TAKEN_BACK = frozenset({"Server.SpotInstanceShutdown", "Server.SpotInstanceTermination"})
+"""EC2's reasons for the end of a spot instance that it wanted for somebody else (EC2 API Reference, StateReason)."""
+
 _TOKEN_SPENT = frozenset({"IdempotentInstanceTerminated", "IdempotentParameterMismatch"})
 """Whatever the order was then, it has been given."""
 
@@ -253,6 +256,7 @@ def _instance(found: "InstanceTypeDef", *, ours: bool) -> Instance:
         ours=ours,
         failure=failure,
         stopped=state in _STOPPED,
+        taken_back=found.get("StateReason", {}).get("Code") in _TAKEN_BACK,
     )
 
 

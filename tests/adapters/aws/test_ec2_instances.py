@@ -60,6 +60,15 @@ def test_what_starts_and_what_runs_is_alive_and_what_ends_or_stands_still_is_gon
         nodes.clock.advance(60)
 
 
+def test_an_instance_that_ec2_takes_back_is_told_from_one_that_ends_otherwise(nodes: Nodes) -> None:
+    reasons = ("Server.SpotInstanceTermination", "Server.SpotInstanceShutdown", "Client.InstanceInitiatedShutdown", "")
+    ended = {nodes.ec2.launch(POOL, tags=TAGS).id: reason for reason in reasons}
+    for node, reason in ended.items():
+        nodes.ec2.end(node)
+        nodes.ec2.instances[node].reason = reason
+    assert [each.taken_back for each in nodes.fleet.get_instances()] == [True, True, False, False]
+
+
 def test_a_look_takes_a_request_for_a_thousand_nodes(nodes: Nodes) -> None:
     for count, requests in ((1000, 1), (1001, 3)):
         while len(nodes.ec2.instances) < count:
