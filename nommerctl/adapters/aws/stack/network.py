@@ -106,10 +106,13 @@ class SecurityGroups:
         self._set_rules(resource, found)
 
     def delete(self, part: Part) -> None:
-        """Delete the groups of that name; where there are several, each is in a VPC of its own."""
-        for group in self._described(part.name):
-            check_ours(farm_of(tags_of(group.get("Tags", []))), self._farm, part.kind, part.name)
-            self._delete(part, group["GroupId"])
+        """Delete the groups of that name that are ours; where there are several, each is in a VPC of its own."""
+        found = {group["GroupId"]: farm_of(tags_of(group.get("Tags", []))) for group in self._described(part.name)}
+        ours = [group for group, farm in found.items() if farm == self._farm]
+        for farm in () if ours else found.values():
+            check_ours(farm, self._farm, part.kind, part.name)
+        for group in ours:
+            self._delete(part, group)
 
     def parts(self) -> list[Part]:
         """Return the groups with the farm's tag, whatever they are called."""

@@ -131,6 +131,25 @@ def test_another_farms_group_of_that_name_is_left_alone(farm: Farm) -> None:
     assert farm.stack.parts() == []
 
 
+def test_a_group_of_that_name_in_another_network_is_left_alone_and_keeps_ours_from_nothing(farm: Farm) -> None:
+    # given three networks with such a group: another farm's, ours, nobody's
+    ec2, name = farm.account.clients.ec2, f"nommerctl-{farm.name}"
+    theirs = farm.found(GROUP).id
+    ours, nobodys = (
+        ec2.create_security_group(
+            GroupName=name, Description="another", VpcId=ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        )["GroupId"]
+        for _ in range(2)
+    )
+    ec2.create_tags(Resources=[theirs], Tags=[{"Key": FARM_TAG, "Value": "theirs"}])
+    ec2.create_tags(Resources=[ours], Tags=[{"Key": FARM_TAG, "Value": farm.name}])
+
+    farm.stack.delete(Part("AWS::EC2::SecurityGroup", name))
+
+    left = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}])["SecurityGroups"]
+    assert {each["GroupId"] for each in left} == {theirs, nobodys}
+
+
 def test_a_group_in_use_is_deleted_once_it_is_free(farm: Farm) -> None:
     busy = refusal("ec2", "DependencyViolation")
     farm.account.cloud.fail("ec2", "DeleteSecurityGroup", busy, busy)
