@@ -21,7 +21,7 @@ from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.stack.cloudformation import document
 from nommerctl.adapters.aws.stack.facts import AccountFacts, account_facts
 from nommerctl.adapters.aws.stack.network import SecurityGroups
-from nommerctl.adapters.aws.stack.own_bucket import WHEELS, package_bucket
+from nommerctl.adapters.aws.stack.own_bucket import WHEELS, OwnBucket, package_bucket
 from nommerctl.adapters.aws.stack.packages import WheelFile, hashes_in_index, wheel_file
 from nommerctl.adapters.aws.stack.policies import bootstrap_policy, operator_policy, worker_policy
 from nommerctl.adapters.aws.stack.profiles import InstanceProfiles
@@ -94,7 +94,11 @@ def policy(farm: Farm, role: str) -> str:
         "bootstrap": bootstrap_policy,
     }
     with _account(farm) as account:
-        return msgspec.json.format(msgspec.json.encode(make[role](account.names)), indent=2).decode()
+        names = account.names
+        if role == "bootstrap":  # teardown looks for a bucket whatever aws.package says now
+            bucket = OwnBucket(account.clients, account.name).name or ""
+            names = structs.replace(names, package_bucket=bucket)
+        return msgspec.json.format(msgspec.json.encode(make[role](names)), indent=2).decode()
 
 
 @contextmanager

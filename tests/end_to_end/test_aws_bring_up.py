@@ -14,6 +14,8 @@ from tests import aws_servers
 from tests.aws_bring_up import Account, account
 from tests.cloud import Cloud, refusal
 from tests.terminal import run_in_terminal
+from tests.iam import allowed
+from tests.iam_needs import needs
 
 PARTS = [
     "table nommerctl-{}-jobs",
@@ -152,6 +154,15 @@ def test_policies_are_printed_as_iam_takes_them(films: Account, role: str) -> No
     policy = json.loads(films.run("aws", "iam-policy", role).stdout)
     assert policy["Version"] == "2012-10-17"
     assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
+
+
+def test_who_brings_up_without_a_wheel_may_look_for_the_bucket_of_one_when_it_is_taken_down(films: Account) -> None:
+    policy = json.loads(films.run("aws", "iam-policy", "bootstrap", AWS_PACKAGE="").stdout)
+    with films.cloud.recording() as requests:
+        films.run("aws", "teardown", "--dry-run", AWS_PACKAGE="")
+    asked = [need for need in needs(requests) if need.action.startswith("s3:")]
+    assert [need.action for need in asked] == ["s3:GetBucketTagging"]
+    assert all(allowed(policy, need) for need in asked)
 
 
 def test_settings_that_do_not_do_are_refused(films: Account) -> None:
