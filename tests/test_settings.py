@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
+from nommerctl.domain.config import AwsSettings, FarmSettings, FfmpegSettings, Settings
 from nommerctl.domain.config_fields import ConfigField, config_fields
 from nommerctl.errors import ExitCode, SettingsError
 from nommerctl.settings.load import Loaded, Surroundings, load_settings
@@ -400,9 +400,18 @@ def test_neither_secrets_nor_what_is_the_controller_s_own_is_published() -> None
     own = Settings(
         farm=FarmSettings(state_dir="/srv/farm"),
         aws=AwsSettings(profile="boss", key_name="key", subnets=("subnet-1",)),
+        ffmpeg=FfmpegSettings(path="/home/boss/ffmpeg"),
     )
     text = published_text(own)
-    assert not [word for word in ("/srv/farm", "boss", "key_name", "subnet", "retention") if word in text]
+    assert not [word for word in ("/srv/farm", "boss", "key_name", "subnet", "retention", "path") if word in text]
+
+
+def test_what_is_not_published_is_not_taken_from_the_ledger_either_whoever_wrote_it_there(tmp_path: Path) -> None:
+    text = '{"ffmpeg": {"path": "/bin/sh", "threads": 2}, "upkeep": {"archive": "/etc/passwd"}}'
+    read = of_ledger(tmp_path, text)
+    assert read.settings.ffmpeg == FfmpegSettings(threads=2)
+    assert read.settings.upkeep.archive == ""
+    assert read.ignored == ("ffmpeg.path", "upkeep.archive")
 
 
 def test_file_variables_and_flags_win_over_the_ledger(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ def open_farm(ctx: typer.Context, *, tell_overdue: bool = True, tell_notices: bo
     loaded = load(invocation(ctx), ledger=ledger)
     farm = Farm(loaded)
     ctx.call_on_close(farm.close)
-    said = [f"{name} in table '{ledger}' is left out: this nommerctl does not know it" for name in loaded.ignored]
+    said = [
+        f"{name} in table '{ledger}' is left out: no worker of this version takes it from there"
+        for name in loaded.ignored
+    ]
     said += farm.overdue() if tell_overdue else []
     said += farm.notices() if tell_notices else []
     for sentence in said:

@@ -31,7 +31,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     `settings.farm.state_dir` is filled in: an absolute path, also where nothing names it. `file` is the settings file
     that was read, absolute, or None. `origins` has for each dotted name `default`, `ledger`, `file`, `flag`, or
-    `environment` with the name of the variable. `ignored` are the names in the ledger that are not known here.
+    `environment` with the name of the variable. `ignored` are the names in the ledger that nodes are not told.
     """
 
     settings: Settings

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.config import Settings
-from nommerctl.domain.config_fields import config_fields
+from nommerctl.domain.config_fields import ConfigField, config_fields
 from nommerctl.errors import SettingsError
 from nommerctl.settings.values import Given
 
@@ -20,6 +20,9 @@ _NAMES = frozenset(
     }
 )
 """scale.max_nodes is there because scale.min_nodes is held against it."""
+
+_OF_ONE_MACHINE = frozenset({"ffmpeg.path"})
+"""Where something is on the controller's machine says nothing of a node, and a node runs what this names."""
 
 ORIGIN = "ledger"
 
@@ -36,16 +39,24 @@ class Published(Struct, frozen=True):
 def published_text(settings: Settings) -> str:
     """Return the settings in force that a worker goes by, as JSON, section by section; the same ones, the same text."""
     told: dict[str, dict[str, object]] = {}
-    for field in config_fields().values():
-        if field.section in _SECTIONS or field.name in _NAMES:
-            told.setdefault(field.section, {})[field.key] = field.of(settings)
+    for field in _told().values():
+        told.setdefault(field.section, {})[field.key] = field.of(settings)
     return msgspec.json.encode(told).decode()
 
 
-def from_ledger(found: Published) -> tuple[list[Given], list[str]]:
-    """Return what was published, and the names in it that are not known here.
+def _told() -> dict[str, ConfigField]:
+    return {
+        name: field
+        for name, field in config_fields().items()
+        if name in _NAMES or (field.section in _SECTIONS and name not in _OF_ONE_MACHINE)
+    }
 
-    These are no error: a node may run an older nommerctl than the controller.
+
+def from_ledger(found: Published) -> tuple[list[Given], list[str]]:
+    """Return what was published, and the names in it that are none of those that nodes are told.
+
+    These are no error: a node may run an older nommerctl than the controller. None of them is heeded, whoever wrote
+    it there.
 
     Raises:
         SettingsError: the text holds no settings.
@@ -56,7 +67,7 @@ def from_ledger(found: Published) -> tuple[list[Given], list[str]]:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         msg = f"the settings in {place} cannot be read ({error}): run 'nommerctl scale', which writes them anew"
         raise SettingsError(msg) from error
-    fields = config_fields()
+    fields = _told()
     values = {f"{section}.{key}": value for section, keys in content.items() for key, value in keys.items()}
     given = [
         Given(

@@ -63,7 +63,9 @@ def test_a_key_of_a_newer_controller_is_left_out_with_a_line_in_the_log(aws: Aws
     aws.ledger.publish(json.dumps(text))
     log = working(node, aws)
     table = ledger_table(aws.name)
-    assert f"nommerctl: worker.mood in table '{table}' is left out: this nommerctl does not know it\n" in log
+    assert (
+        f"nommerctl: worker.mood in table '{table}' is left out: no worker of this version takes it from there\n" in log
+    )
     assert "ends: no work" in log
 
 
