@@ -195,7 +195,7 @@ def install(boot: Mapping[str, str], lock: str, steps: Steps) -> None:
     wanted += [] if shutil.which("ffmpeg") else ["ffmpeg"]
     if wanted:
         apt = ("apt-get", "-q", "-y", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=120")
-        steps.run("to read Debian's package lists", *apt, "update")
+        patiently(lambda: steps.run("to read Debian's package lists", *apt, "update"))
         steps.run(
             f"to install {' and '.join(wanted)}", *apt, "install", "--no-install-recommends", *wanted, seconds=300
         )
@@ -215,6 +215,17 @@ def install(boot: Mapping[str, str], lock: str, steps: Steps) -> None:
     else:
         requirements.write_text(f"nommerctl=={boot['version']} {boot['hashes']}\n")
     steps.run("to install nommerctl", *pip, "--no-deps", "-r", str(requirements))
+
+
+def patiently(step: Callable[[], None]) -> None:
+    """Run a step up to TRIES times: Debian's timer may hold the lists just then, and apt does not wait for these."""
+    for _ in range(TRIES - 1):
+        try:
+            return step()
+        except BootError as error:
+            say(f"tried again {error}")
+            time.sleep(10 * PAUSE)
+    return step()
 
 
 def start(boot: Mapping[str, str], steps: Steps) -> None:

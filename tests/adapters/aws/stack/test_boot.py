@@ -142,6 +142,23 @@ def test_a_program_that_is_not_there_is_named(steps: Steps) -> None:
         steps.run("to try it", "no-such-program")
 
 
+@pytest.mark.parametrize("held", [0, 1, 2, 3])
+def test_lists_that_debian_reads_itself_just_then_are_waited_for_a_while(
+    steps: Steps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    # given a program that is refused the lock so many times
+    monkeypatch.setattr(boot, "PAUSE", 0)
+    tries = tmp_path / "tries"
+    program = f"p = {str(tries)!r}; open(p, 'a').write('x'); n = len(open(p).read()); n > {held} or exit('E: no lock')"
+    # when, then
+    if held < boot.TRIES:
+        boot.patiently(lambda: python(steps, program))
+    else:
+        with pytest.raises(BootError, match="no lock"):
+            boot.patiently(lambda: python(steps, program))
+    assert len(tries.read_text()) == min(held + 1, boot.TRIES)
+
+
 def test_the_reason_is_the_last_that_pip_calls_an_error() -> None:
     said = [
         "Collecting x",
