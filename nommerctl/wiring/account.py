@@ -24,7 +24,7 @@ from nommerctl.adapters.aws.stack.network import SecurityGroups
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS, OwnBucket, package_bucket
 from nommerctl.adapters.aws.stack.packages import WheelFile, hashes_in_index, wheel_file
 from nommerctl.adapters.aws.stack.policies import bootstrap_policy, operator_policy, worker_policy
-from nommerctl.adapters.aws.stack.profiles import InstanceProfiles
+from nommerctl.adapters.aws.stack.profiles import InstanceProfiles, role_in
 from nommerctl.adapters.aws.stack.queues import Queues
 from nommerctl.adapters.aws.stack.roles import Roles
 from nommerctl.adapters.aws.stack.stack import AwsStack
@@ -98,6 +98,8 @@ def policy(farm: Farm, role: str) -> str:
         if role == "bootstrap":  # teardown looks for a bucket whatever aws.package says now
             bucket = OwnBucket(account.clients, account.name).name or ""
             names = structs.replace(names, package_bucket=bucket)
+        elif role == "operator" and account.aws.instance_profile:
+            names = structs.replace(names, role=role_in(account.clients, account.aws.instance_profile))
         return msgspec.json.format(msgspec.json.encode(make[role](names)), indent=2).decode()
 
 
@@ -149,7 +151,6 @@ class _Account:
             partition=facts.partition,
             buckets=self.aws.buckets,
             package_bucket=self._bucket if self.aws.package else "",
-            role=self.aws.instance_profile,
         )
 
     @property

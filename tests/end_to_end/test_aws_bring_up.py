@@ -156,6 +156,17 @@ def test_policies_are_printed_as_iam_takes_them(films: Account, role: str) -> No
     assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
 
 
+def test_an_operator_may_pass_the_role_in_a_profile_of_ones_own_whatever_it_is_called(films: Account) -> None:
+    iam, profile, role = films.clients.iam, f"profile-{films.name}", f"role-{films.name}"
+    missing = films.run("aws", "iam-policy", "operator", code=78, AWS_INSTANCE_PROFILE=profile)
+    assert f"there is no instance profile {profile} in this account that holds a role" in missing.stderr
+    made = iam.create_role(RoleName=role, Path="/team/", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    iam.create_instance_profile(InstanceProfileName=profile)
+    iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=role)
+    policy = json.loads(films.run("aws", "iam-policy", "operator", AWS_INSTANCE_PROFILE=profile).stdout)
+    assert [each["Resource"] for each in policy["Statement"] if each["Action"] == ["iam:PassRole"]] == [[made]]
+
+
 def test_who_brings_up_without_a_wheel_may_look_for_the_bucket_of_one_when_it_is_taken_down(films: Account) -> None:
     policy = json.loads(films.run("aws", "iam-policy", "bootstrap", AWS_PACKAGE="").stdout)
     with films.cloud.recording() as requests:

@@ -16,6 +16,8 @@ from nommerctl.adapters.aws.names import node_role
 from nommerctl.adapters.aws.stack.ownership import check_not_foreign, check_ours, farm_of, maker_of, shown_tags, tags_of
 from nommerctl.adapters.aws.stack.waiting import shown_at_last, tries
 from nommerctl.domain.stack import Difference, Found, Part, Resource, called
+from nommerctl.domain.text import shown
+from nommerctl.errors import SettingsError
 
 if TYPE_CHECKING:
     from types_boto3_iam.type_defs import InstanceProfileTypeDef
@@ -149,6 +151,23 @@ def remove_role(clients: Clients, profile: str, role: str) -> None:
         suppress(iam.exceptions.NoSuchEntityException),
     ):
         iam.remove_role_from_instance_profile(InstanceProfileName=profile, RoleName=role)
+
+
+def role_in(clients: Clients, profile: str) -> str:
+    """Return the role that an instance profile of somebody's own gives to nodes, with its path (`team/nodes`).
+
+    It need not be called like the profile. SettingsError if there is none.
+    """
+    iam, roles = clients.iam, []
+    with (
+        calling("iam:GetInstanceProfile", called(InstanceProfiles.kind, profile)),
+        suppress(iam.exceptions.NoSuchEntityException),
+    ):
+        roles = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
+    if not roles:
+        msg = f"aws.instance_profile: there is no instance profile {shown(profile)} in this account that holds a role"
+        raise SettingsError(msg)
+    return roles[0]["Arn"].partition(":role/")[2]
 
 
 def not_shown(resource: Resource) -> str:

@@ -14,8 +14,8 @@ Policy: TypeAlias = Mapping[str, Any]
 class Names(Struct, frozen=True, kw_only=True):
     """Whose policies. `buckets` are media buckets, or parts of them (`films/out`).
 
-    `package_bucket` is the farm's own bucket, '' if it has none. `role` is the role of nodes, '' for that which
-    'aws bootstrap' makes.
+    `package_bucket` is the farm's own bucket, '' if it has none. `role` is the role of nodes, with its path if it has
+    one (`team/nodes`), '' for that which 'aws bootstrap' makes.
     """
 
     farm: str
