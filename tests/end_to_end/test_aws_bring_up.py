@@ -13,9 +13,9 @@ from nommerctl.adapters.aws.clients import Clients
 from tests import aws_servers
 from tests.aws_bring_up import Account, account
 from tests.cloud import Cloud, refusal
-from tests.terminal import run_in_terminal
 from tests.iam import allowed
 from tests.iam_needs import needs
+from tests.terminal import run_in_terminal
 
 PARTS = [
     "table nommerctl-{}-jobs",
