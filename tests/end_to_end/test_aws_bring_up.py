@@ -71,6 +71,7 @@ def test_a_farm_is_brought_up_used_and_taken_down(films: Account) -> None:
     assert films.run("aws", "teardown", "--yes").stdout == "teardown: nothing to do\n0 resources left\n"
 
 
+@pytest.mark.slow
 def test_nodes_are_launched_as_they_should_be(films: Account) -> None:
     films.run("aws", "bootstrap")
     template = films.template()
@@ -87,6 +88,7 @@ def test_nodes_are_launched_as_they_should_be(films: Account) -> None:
     assert [group["IpPermissions"] for group in groups] == [[]]
 
 
+@pytest.mark.slow
 def test_a_changed_setting_is_shown_as_a_diff_and_applied(films: Account) -> None:
     films.run("aws", "bootstrap")
     said = films.run("aws", "bootstrap", "--dry-run", AWS_DISK_GB="100").stdout
@@ -99,6 +101,7 @@ def test_a_changed_setting_is_shown_as_a_diff_and_applied(films: Account) -> Non
     assert films.changes("aws", "bootstrap", AWS_DISK_GB="100") == []
 
 
+@pytest.mark.slow
 def test_two_farms_live_in_one_account(films: Account) -> None:
     # given a farm whose name begins like the other's
     films.run("aws", "bootstrap")
@@ -111,6 +114,7 @@ def test_two_farms_live_in_one_account(films: Account) -> None:
     assert films.run("aws", "teardown", "--yes", FARM_NAME=longer).stdout.endswith("0 resources left\n")
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_where_nobody_is(films: Account) -> None:
     films.run("aws", "bootstrap")
     assert "nobody is there to be asked: give --yes" in films.run("aws", "teardown", code=2).stderr
@@ -140,6 +144,7 @@ def test_who_is_asked_sees_what_would_go_and_a_no_changes_nothing(films: Account
     assert asked(films, "") == "teardown: nothing to do\n0 resources left\n"
 
 
+@pytest.mark.slow
 def test_what_may_not_be_made_names_the_permission_and_the_rest_is_kept(films: Account) -> None:
     films.cloud.fail("iam", "CreateRole", refusal("iam", "AccessDenied", 403))
     said = films.run("aws", "bootstrap", code=77)
@@ -149,6 +154,7 @@ def test_what_may_not_be_made_names_the_permission_and_the_rest_is_kept(films: A
     assert made == [part.format(films.name) for part in PARTS[-3:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["operator", "worker", "bootstrap"])
 def test_policies_are_printed_as_iam_takes_them(films: Account, role: str) -> None:
     policy = json.loads(films.run("aws", "iam-policy", role).stdout)
@@ -156,6 +162,7 @@ def test_policies_are_printed_as_iam_takes_them(films: Account, role: str) -> No
     assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
 
 
+@pytest.mark.slow
 def test_an_operator_may_pass_the_role_in_a_profile_of_ones_own_whatever_it_is_called(films: Account) -> None:
     iam, profile, role = films.clients.iam, f"profile-{films.name}", f"role-{films.name}"
     missing = films.run("aws", "iam-policy", "operator", code=78, AWS_INSTANCE_PROFILE=profile)
@@ -167,6 +174,7 @@ def test_an_operator_may_pass_the_role_in_a_profile_of_ones_own_whatever_it_is_c
     assert [each["Resource"] for each in policy["Statement"] if each["Action"] == ["iam:PassRole"]] == [[made]]
 
 
+@pytest.mark.slow
 def test_who_brings_up_without_a_wheel_may_look_for_the_bucket_of_one_when_it_is_taken_down(films: Account) -> None:
     policy = json.loads(films.run("aws", "iam-policy", "bootstrap", AWS_PACKAGE="").stdout)
     with films.cloud.recording() as requests:

@@ -188,6 +188,7 @@ def test_a_permission_that_is_denied(sound: AwsFarm) -> None:
     assert wrong(sound, "permissions") == Found("failed", said, ATTACH)
 
 
+@pytest.mark.slow
 def test_what_else_a_launch_takes_is_named(sound: AwsFarm) -> None:
     said = f"You are not authorized to perform: iam:PassRole on resource: arn:aws:iam::{ACCOUNT}:role/nodes"
     sound.cloud.fail("ec2", "RunInstances", refusal("ec2", "UnauthorizedOperation", 403, said))
@@ -263,6 +264,7 @@ def test_what_only_the_doctor_looks_at_is_a_warning_where_it_may_not(
 # --- tables and queues ---
 
 
+@pytest.mark.slow
 def test_a_table_that_is_not_there(sound: AwsFarm) -> None:
     name = jobs_table(sound.name)
     sound.clients.dynamodb.delete_table(TableName=name)
@@ -367,6 +369,7 @@ def test_instance_types_that_ec2_does_not_have(sound: AwsFarm) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_quota_that_is_too_small_for_max_nodes(sound: AwsFarm) -> None:
     quotas(sound, {"L-34B43A08": 5.0, "L-1216C47A": 64.0})
     sound.here.settings |= {"SCALE_MAX_NODES": "10", "AWS_INSTANCE_TYPES": "c7i.large,c7i.2xlarge"}

@@ -18,6 +18,9 @@ from tests.adapters.aws.stack.storage_farm import ACCOUNT, StorageFarm, storage_
 from tests.aws_farm import REGION
 from tests.cloud import Cloud, Cut, Reach, refusal
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
+
 BUSY = refusal("s3", "OperationAborted", 409)
 
 

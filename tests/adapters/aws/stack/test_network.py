@@ -16,6 +16,9 @@ from tests.cloud import refusal
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import IpPermissionTypeDef
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
+
 SSH: "IpPermissionTypeDef" = {
     "IpProtocol": "tcp",
     "FromPort": 22,

@@ -14,6 +14,9 @@ from nommerctl.errors import ItemError, PermissionDeniedError, TryAgainError
 from tests.adapters.aws.stack.storage_farm import StorageFarm, storage_farm
 from tests.cloud import Cloud, Cut, Reach, refusal
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
+
 DELETED_RECENTLY = refusal("sqs", "AWS.SimpleQueueService.QueueDeletedRecently")
 MISSING = refusal("sqs", "AWS.SimpleQueueService.NonExistentQueue")
 

@@ -12,6 +12,9 @@ from nommerctl.errors import ItemError, PermissionDeniedError, TryAgainError
 from tests.adapters.aws.stack.node_account import Farm, NodeAccount
 from tests.cloud import Cut, refusal
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
+
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 

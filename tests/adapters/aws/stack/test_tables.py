@@ -14,6 +14,8 @@ from tests.adapters.aws.stack.storage_farm import StorageFarm, described, storag
 from tests.answering import Answer
 from tests.cloud import Cloud, Cut, Reach, refusal
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
 
 @pytest.fixture
 def farm(

@@ -15,6 +15,8 @@ from tests.adapters.aws.stack.storage_farm import StorageFarm, storage_farm, tag
 from tests.adapters.aws.stack.test_tables import make, without_expiry, without_tag
 from tests.cloud import Cloud
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
 
 @pytest.fixture
 def farm(

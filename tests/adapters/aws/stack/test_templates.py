@@ -20,6 +20,9 @@ from tests.cloud import Cut, refusal
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import TagTypeDef
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
+
 NO_PROFILE = "Value (x) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
 
 

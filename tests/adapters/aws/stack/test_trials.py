@@ -21,6 +21,9 @@ from nommerctl.errors import SettingsError
 from tests.aws_farm import AMI, AwsFarm
 from tests.cloud import refusal
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
+
 BY_TEMPLATE = AwsSettings(instance_types=("c7i.large",))
 BY_IMAGE = structs.replace(BY_TEMPLATE, ami=AMI)
 

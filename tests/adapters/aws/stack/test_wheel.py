@@ -12,6 +12,8 @@ from tests.adapters.aws.stack.storage_farm import ACCOUNT, StorageFarm, storage_
 from tests.aws_servers import REGION
 from tests.cloud import Cloud
 
+pytestmark = pytest.mark.slow  # each part is made and deleted over the wire
+
 
 @pytest.fixture
 def farm(
