@@ -367,7 +367,10 @@ class StackReads(Protocol):
     """The parts of a farm in its cloud account, looked at."""
 
     def find(self, resource: Resource) -> Found | None:
-        """Return a part as it is, None if it is not there; its properties in the form of those that are wanted."""
+        """Return a part as it is, None if it is not there; its properties in the form of those that are wanted.
+
+        SettingsError for one that is another farm's.
+        """
 
     def parts(self) -> list[Part]:
         """Return everything in the account that carries the farm's tag, but for its nodes and what belongs to them."""

@@ -13,8 +13,8 @@ from nommerctl.ports import StackReads
 def bring_up(reads: StackReads, perform: Doing[AccountWrites], wanted: Sequence[Resource]) -> Outcome:
     """Look at every part, plan, and make or change them in the order given. What is as it is wanted is left alone.
 
-    A part that fails keeps those from being made that refer to it; the next run goes on from there. ItemError, with
-    nothing changed, for a part that is another farm's.
+    A part that fails keeps those from being made that refer to it; the next run goes on from there. SettingsError,
+    with nothing changed, for a part that is another farm's.
     """
     found: dict[str, Found] = {}
     for resource in wanted:

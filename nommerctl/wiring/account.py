@@ -22,7 +22,7 @@ from nommerctl.adapters.aws.stack.cloudformation import document
 from nommerctl.adapters.aws.stack.facts import AccountFacts, account_facts
 from nommerctl.adapters.aws.stack.network import SecurityGroups
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS, OwnBucket, package_bucket
-from nommerctl.adapters.aws.stack.packages import WheelFile, hashes_in_index, wheel_file
+from nommerctl.adapters.aws.node.packages import WheelFile, hashes_in_index, wheel_file
 from nommerctl.adapters.aws.stack.policies import bootstrap_policy, operator_policy, worker_policy
 from nommerctl.adapters.aws.stack.profiles import InstanceProfiles, role_in
 from nommerctl.adapters.aws.stack.queues import Queues
@@ -32,7 +32,7 @@ from nommerctl.adapters.aws.stack.statements import Names, Policy
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.adapters.aws.stack.tables import Tables
 from nommerctl.adapters.aws.stack.templates import LaunchTemplates
-from nommerctl.adapters.aws.stack.user_data import BucketPackage, IndexPackage, NodeBoot, user_data
+from nommerctl.adapters.aws.node.user_data import BucketPackage, IndexPackage, NodeBoot, user_data
 from nommerctl.adapters.aws.stack.wheel import Wheels
 from nommerctl.domain.config import AwsSettings
 from nommerctl.domain.outcome import Outcome

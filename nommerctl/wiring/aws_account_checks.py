@@ -7,9 +7,9 @@ from functools import cached_property, partial
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.queue_urls import QueueUrls
-from nommerctl.adapters.aws.stack.caller import Answered, ask_caller
-from nommerctl.adapters.aws.stack.simulation import questions, simulated
-from nommerctl.adapters.aws.stack.trials import (
+from nommerctl.adapters.aws.checkup.caller import Answered, ask_caller
+from nommerctl.adapters.aws.checkup.simulation import questions, simulated
+from nommerctl.adapters.aws.checkup.trials import (
     Tried,
     tried_buckets,
     tried_end,

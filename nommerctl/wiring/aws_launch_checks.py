@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from nommerctl.adapters.aws.orders import template_of
-from nommerctl.adapters.aws.stack.launch_examination import (
+from nommerctl.adapters.aws.checkup.launch_examination import (
     BY_PARAMETER,
     image_facts,
     image_of_parameter,

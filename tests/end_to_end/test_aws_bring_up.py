@@ -115,6 +115,21 @@ def test_two_farms_live_in_one_account(films: Account) -> None:
 
 
 @pytest.mark.slow
+def test_a_part_of_another_farm_s_is_left_alone_and_the_name_is_what_is_wrong(films: Account) -> None:
+    # given a queue that is called as this farm's would be, and is another one's
+    queue = f"nommerctl-{films.name}-new-jobs"
+    url = films.clients.sqs.create_queue(QueueName=queue, tags={"nommerctl:farm": "other"})["QueueUrl"]
+    # when the farm is brought up, nothing is made
+    assert films.run("aws", "bootstrap", code=78).stderr == (
+        f"nommerctl: queue {queue} carries the tag nommerctl:farm = other, so it is another farm's: call this one"
+        f" otherwise (farm.name is {films.name})\n"
+    )
+    # and of this farm there is nothing to take down
+    assert films.run("aws", "teardown", "--yes").stdout == "teardown: nothing to do\n0 resources left\n"
+    films.clients.sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.mark.slow
 def test_nobody_is_asked_where_nobody_is(films: Account) -> None:
     films.run("aws", "bootstrap")
     assert "nobody is there to be asked: give --yes" in films.run("aws", "teardown", code=2).stderr

@@ -14,7 +14,7 @@ from nommerctl.adapters.aws.ec2 import EC2InstanceManager
 from nommerctl.adapters.aws.job_reads import DynamoJobReads
 from nommerctl.adapters.aws.stack.blueprint import node_parts
 from nommerctl.adapters.aws.stack.facts import account_facts
-from nommerctl.adapters.aws.stack.packages import wheel_file
+from nommerctl.adapters.aws.node.packages import wheel_file
 from nommerctl.adapters.aws.stack.stack import AwsStack
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.domain.config import AwsSettings, FarmSettings, Settings

@@ -20,7 +20,7 @@ from urllib.request import getproxies
 
 import pytest
 
-from nommerctl.adapters.aws.stack.boot import FAILURE_TAG
+from nommerctl.adapters.aws.node.boot import FAILURE_TAG
 from tests import debian, metadata
 from tests.aws_farm import REGION, AwsFarm
 from tests.aws_servers import SURROUNDINGS, NoServerError, skipped_unless_in_ci

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from nommerctl.domain.stack import Difference, Found, Part, Resource
-from nommerctl.errors import ItemError
+from nommerctl.errors import ItemError, SettingsError
 
 
 class FakeStack:
@@ -20,7 +20,7 @@ class FakeStack:
         found = self.standing.get((resource.kind, resource.name))
         if found is not None and found.farm not in {self.farm, None}:
             msg = f"{resource.name} is farm '{found.farm}''s"
-            raise ItemError(msg)
+            raise SettingsError(msg)
         return found
 
     def parts(self) -> list[Part]:

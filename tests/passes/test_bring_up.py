@@ -5,7 +5,7 @@ from msgspec import structs
 
 from nommerctl.domain.outcome import Change, Failure, Outcome
 from nommerctl.domain.stack import Found, Resource
-from nommerctl.errors import ItemError
+from nommerctl.errors import SettingsError
 from nommerctl.passes.bring_up import bring_up
 from nommerctl.passes.means import AccountWrites
 from nommerctl.passes.performing import DoerOf, RehearsalOf
@@ -118,6 +118,6 @@ def test_what_cannot_be_made_keeps_only_those_from_being_made_that_need_it(stack
 
 def test_what_is_another_farms_is_refused_before_anything_is_changed(stack: FakeStack) -> None:
     stack.standing[QUEUE, "films"] = Found(id="x", properties={}, farm="other")
-    with pytest.raises(ItemError, match="farm 'other'"):
+    with pytest.raises(SettingsError, match="farm 'other'"):
         brought_up(stack)
     assert (QUEUE, "films-dead") not in stack.standing

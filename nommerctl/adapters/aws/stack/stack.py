@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from nommerctl.adapters.aws.stack.kind import Kind
 from nommerctl.adapters.aws.stack.ownership import check_not_foreign
 from nommerctl.domain.stack import Difference, Found, Part, Resource
+from nommerctl.errors import ItemError, SettingsError
 
 
 class AwsStackReads:
@@ -15,10 +16,13 @@ class AwsStackReads:
         self._kinds = {kind.kind: kind for kind in kinds}
 
     def find(self, resource: Resource) -> Found | None:
-        """Return a part as it is; ItemError for one that carries another farm's tag."""
+        """Return a part as it is; SettingsError for one that carries another farm's tag."""
         found = self._kinds[resource.kind].find(resource)
         if found is not None:
-            check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
+            try:
+                check_not_foreign(found.farm, self._farm, resource.kind, resource.name)
+            except ItemError as error:  # here it is the farm's name that has to be another
+                raise SettingsError(str(error)) from error
         return found
 
     def parts(self) -> list[Part]:

@@ -3,7 +3,7 @@
 from nommerctl.adapters.aws.resources import farm_tags, queues, tables
 from nommerctl.adapters.aws.stack.bucket import BUCKET
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS, package_bucket
-from nommerctl.adapters.aws.stack.packages import WheelFile
+from nommerctl.adapters.aws.node.packages import WheelFile
 from nommerctl.adapters.aws.stack.wheel import WHEEL
 from nommerctl.domain.stack import Resource
 

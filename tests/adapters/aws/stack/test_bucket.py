@@ -10,7 +10,7 @@ import pytest
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.stack.own_bucket import package_bucket
-from nommerctl.adapters.aws.stack.packages import WheelFile
+from nommerctl.adapters.aws.node.packages import WheelFile
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.domain.stack import Part
 from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
@@ -215,18 +215,19 @@ def test_a_bucket_that_another_account_has_is_said(farm: StorageFarm) -> None:
 
 def test_a_bucket_with_another_farms_tag_is_left_alone(farm: StorageFarm) -> None:
     make(farm)
-    resource = farm.part("PackageBucket")
+    resource, wheel = farm.part("PackageBucket"), farm.part("Wheel")
     farm.clients.s3().put_bucket_tagging(Bucket=bucket_of(farm), Tagging={"TagSet": tags("theirs")})
     said = (
         f"bucket {resource.name} carries the tag nommerctl:farm = theirs, so it is another farm's: call this one"
         f" otherwise (farm.name is {farm.name})"
     )
 
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        farm.stack.find(resource)
     attempts: tuple[Callable[[], object], ...] = (
-        lambda: farm.stack.find(resource),
         lambda: farm.stack.create(resource),
         lambda: farm.stack.delete(farm.named("PackageBucket")),
-        lambda: farm.stack.create(farm.part("Wheel")),
+        lambda: farm.stack.create(wheel),
     )
     for attempt in attempts:
         with pytest.raises(ItemError, match=re.escape(said)):

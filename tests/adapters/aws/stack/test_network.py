@@ -9,7 +9,7 @@ from nommerctl.adapters.aws.names import FARM_TAG
 from nommerctl.adapters.aws.stack.blueprint import GROUP
 from nommerctl.adapters.aws.stack.network import FREED_WITHIN
 from nommerctl.domain.stack import Part, differences
-from nommerctl.errors import ItemError, PermissionDeniedError, TryAgainError
+from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
 from tests.adapters.aws.stack.node_account import Farm, NodeAccount
 from tests.cloud import refusal
 
@@ -122,7 +122,7 @@ def test_another_farms_group_of_that_name_is_left_alone(farm: Farm) -> None:
 
     with pytest.raises(ItemError, match="theirs"):
         farm.stack.create(farm.part(GROUP))
-    with pytest.raises(ItemError, match="theirs"):
+    with pytest.raises(SettingsError, match="theirs"):
         farm.stack.find(farm.part(GROUP))
     with pytest.raises(ItemError) as kept:
         farm.stack.delete(Part("AWS::EC2::SecurityGroup", f"nommerctl-{farm.name}"))

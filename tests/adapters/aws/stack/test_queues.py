@@ -10,7 +10,7 @@ import pytest
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import changes_queue, dead_letters, new_jobs_queue
 from nommerctl.domain.stack import Part
-from nommerctl.errors import ItemError, PermissionDeniedError, TryAgainError
+from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
 from tests.adapters.aws.stack.storage_farm import StorageFarm, storage_farm
 from tests.cloud import Cloud, Cut, Reach, refusal
 
@@ -165,8 +165,9 @@ def test_a_queue_with_another_farms_tag_is_left_alone(farm: StorageFarm) -> None
         f" otherwise (farm.name is {farm.name})"
     )
 
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        farm.stack.find(resource)
     attempts: tuple[Callable[[], object], ...] = (
-        lambda: farm.stack.find(resource),
         lambda: farm.stack.create(resource),
         lambda: farm.stack.delete(farm.named("NewJobsQueue")),
     )

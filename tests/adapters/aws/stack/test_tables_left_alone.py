@@ -10,7 +10,7 @@ import pytest
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import jobs_table, ledger_table
 from nommerctl.adapters.aws.resources import BY_ID
-from nommerctl.errors import ItemError
+from nommerctl.errors import ItemError, SettingsError
 from tests.adapters.aws.stack.storage_farm import StorageFarm, storage_farm, tags
 from tests.adapters.aws.stack.test_tables import make, without_expiry, without_tag
 from tests.cloud import Cloud
@@ -89,8 +89,9 @@ def test_a_table_with_another_farms_tag_is_left_alone(farm: StorageFarm) -> None
         f" otherwise (farm.name is {farm.name})"
     )
 
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        farm.stack.find(resource)
     attempts: tuple[Callable[[], object], ...] = (
-        lambda: farm.stack.find(resource),
         lambda: farm.stack.create(resource),
         lambda: farm.stack.delete(farm.named("LedgerTable")),
     )

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.stack import boot
-from nommerctl.adapters.aws.stack.boot import BootError, Steps, fail, reason, signed, tag_value, why_worker_failed
+from nommerctl.adapters.aws.node.boot import BootError, Steps, fail, reason, signed, tag_value, why_worker_failed
 from tests import metadata
 from tests.aws_farm import AMI
 from tests.metadata import Metadata

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.adapters.aws.stack.boot import PROGRAM, UNIT, UNIT_TEXT
+from nommerctl.adapters.aws.node.boot import PROGRAM, UNIT, UNIT_TEXT
 from tests.aws_servers import NoServerError, skipped_unless_in_ci
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from nommerctl.adapters.aws.stack.user_data import LARGEST, BucketPackage, IndexPackage, NodeBoot, bare, user_data
+from nommerctl.adapters.aws.node.user_data import LARGEST, BucketPackage, IndexPackage, NodeBoot, bare, user_data
 from nommerctl.errors import SettingsError
 from tests import node_lock
 

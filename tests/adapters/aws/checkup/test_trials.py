@@ -7,7 +7,7 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.names import launch_template
 from nommerctl.adapters.aws.queue_urls import QueueUrls
-from nommerctl.adapters.aws.stack.trials import (
+from nommerctl.adapters.aws.checkup.trials import (
     Tried,
     tried_buckets,
     tried_end,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.adapters.aws.stack.packages import hashes_in_index, wheel_file
+from nommerctl.adapters.aws.node.packages import hashes_in_index, wheel_file
 from nommerctl.errors import SettingsError, UnreachableError
 from tests.web import Web, reply, serving
 from tests.wheels import empty_wheel

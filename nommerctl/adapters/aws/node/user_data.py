@@ -56,7 +56,7 @@ def user_data(boot: NodeBoot) -> str:
     if has_credentials(boot.index_url):
         msg = "aws.index_url has credentials in it, and user data is no place for them: give nodes an index without"
         raise SettingsError(msg)
-    place = files("nommerctl.adapters.aws.stack")
+    place = files("nommerctl.adapters.aws.node")
     program = FIRST_LINE + bare(place.joinpath("boot.py").read_text())
     lock = place.joinpath("requirements.txt").read_text()
     for name, usual, value in (("CONFIGURATION", '"{}"', _configuration(boot)), ("LOCK", '""', lock)):
