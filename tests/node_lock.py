@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCK = ROOT / "nommerctl" / "adapters" / "aws" / "stack" / "requirements.txt"
+LOCK = ROOT / "nommerctl" / "adapters" / "aws" / "node" / "requirements.txt"
 MACHINES = ("x86_64", "aarch64")
 GLIBC = range(17, 37)
 """Minor versions of glibc 2 that a wheel may ask for: Debian 12 has 2.36."""

@@ -16,13 +16,14 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager
 from nommerctl.adapters.aws.job_reads import DynamoJobReads
 from nommerctl.adapters.aws.names import ledger_table
+from nommerctl.adapters.aws.node.packages import WheelFile, hashes_in_index, wheel_file
+from nommerctl.adapters.aws.node.user_data import BucketPackage, IndexPackage, NodeBoot, user_data
 from nommerctl.adapters.aws.stack.blueprint import has_own_template, node_parts
 from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.stack.cloudformation import document
 from nommerctl.adapters.aws.stack.facts import AccountFacts, account_facts
 from nommerctl.adapters.aws.stack.network import SecurityGroups
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS, OwnBucket, package_bucket
-from nommerctl.adapters.aws.node.packages import WheelFile, hashes_in_index, wheel_file
 from nommerctl.adapters.aws.stack.policies import bootstrap_policy, operator_policy, worker_policy
 from nommerctl.adapters.aws.stack.profiles import InstanceProfiles, role_in
 from nommerctl.adapters.aws.stack.queues import Queues
@@ -32,7 +33,6 @@ from nommerctl.adapters.aws.stack.statements import Names, Policy
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.adapters.aws.stack.tables import Tables
 from nommerctl.adapters.aws.stack.templates import LaunchTemplates
-from nommerctl.adapters.aws.node.user_data import BucketPackage, IndexPackage, NodeBoot, user_data
 from nommerctl.adapters.aws.stack.wheel import Wheels
 from nommerctl.domain.config import AwsSettings
 from nommerctl.domain.outcome import Outcome

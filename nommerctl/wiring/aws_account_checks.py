@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 
-from nommerctl.adapters.aws.clients import Clients
-from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.adapters.aws.checkup.caller import Answered, ask_caller
 from nommerctl.adapters.aws.checkup.simulation import questions, simulated
 from nommerctl.adapters.aws.checkup.trials import (
@@ -17,6 +15,8 @@ from nommerctl.adapters.aws.checkup.trials import (
     tried_queues,
     tried_tables,
 )
+from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.domain.aws_account import ATTACH, Permission, judge_aws_clock, judge_caller, judge_permissions
 from nommerctl.domain.checkup import Finding, Verdict
 from nommerctl.domain.fleet import NodeId

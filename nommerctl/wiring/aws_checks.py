@@ -4,8 +4,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import suppress
 from functools import partial
 
-from nommerctl.adapters.aws.names import changes_queue, dead_letters, jobs_table, ledger_table, new_jobs_queue
 from nommerctl.adapters.aws.checkup.examination import queue_form, table_facts, wanted_table
+from nommerctl.adapters.aws.names import changes_queue, dead_letters, jobs_table, ledger_table, new_jobs_queue
 from nommerctl.adapters.cache_examination import CacheExamination
 from nommerctl.domain.aws_account import ATTACH
 from nommerctl.domain.aws_parts import QueueForm, judge_changes, no_queue, queue_troubles, table_troubles

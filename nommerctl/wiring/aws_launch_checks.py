@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-from nommerctl.adapters.aws.orders import template_of
 from nommerctl.adapters.aws.checkup.launch_examination import (
     BY_PARAMETER,
     image_facts,
@@ -12,6 +11,7 @@ from nommerctl.adapters.aws.checkup.launch_examination import (
     template_facts,
     type_facts,
 )
+from nommerctl.adapters.aws.orders import template_of
 from nommerctl.domain.aws_launch import (
     TemplateFacts,
     TypeFacts,

@@ -12,9 +12,9 @@ from botocore.retries.standard import ExponentialBackoff
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager
 from nommerctl.adapters.aws.job_reads import DynamoJobReads
+from nommerctl.adapters.aws.node.packages import wheel_file
 from nommerctl.adapters.aws.stack.blueprint import node_parts
 from nommerctl.adapters.aws.stack.facts import account_facts
-from nommerctl.adapters.aws.node.packages import wheel_file
 from nommerctl.adapters.aws.stack.stack import AwsStack
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.domain.config import AwsSettings, FarmSettings, Settings

@@ -13,9 +13,9 @@ from botocore.retries.standard import ExponentialBackoff
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import launch_template, ledger_table
+from nommerctl.adapters.aws.node import boot
 from nommerctl.adapters.aws.s3_errands import WRITTEN, Errand
 from nommerctl.adapters.aws.s3_turns import Turn
-from nommerctl.adapters.aws.stack import boot
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS
 from nommerctl.adapters.aws.stack.policies import IMPLIED
 from nommerctl.domain.breaker import Breaker

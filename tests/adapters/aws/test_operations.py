@@ -17,7 +17,9 @@ Call: TypeAlias = tuple[str, str]
 
 FOLDER = Path(next(iter(aws.__path__)))
 
-SOURCES = sorted(each for each in FOLDER.rglob("*.py") if FOLDER / "stack" not in each.parents)
+BY_WHOLE_MODELS = {FOLDER / "checkup", FOLDER / "node", FOLDER / "stack"}
+
+SOURCES = sorted(each for each in FOLDER.rglob("*.py") if each.parent not in BY_WHOLE_MODELS)
 """All but what goes by botocore's own models."""
 
 FOR_WAITERS = {

@@ -1,9 +1,9 @@
 """What a farm keeps its jobs, its messages and its wheel in, as it is wanted."""
 
+from nommerctl.adapters.aws.node.packages import WheelFile
 from nommerctl.adapters.aws.resources import farm_tags, queues, tables
 from nommerctl.adapters.aws.stack.bucket import BUCKET
 from nommerctl.adapters.aws.stack.own_bucket import WHEELS, package_bucket
-from nommerctl.adapters.aws.node.packages import WheelFile
 from nommerctl.adapters.aws.stack.wheel import WHEEL
 from nommerctl.domain.stack import Resource
 

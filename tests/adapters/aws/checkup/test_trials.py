@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import pytest
 from msgspec import structs
 
-from nommerctl.adapters.aws.names import launch_template
-from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.adapters.aws.checkup.trials import (
     Tried,
     tried_buckets,
@@ -15,6 +13,8 @@ from nommerctl.adapters.aws.checkup.trials import (
     tried_queues,
     tried_tables,
 )
+from nommerctl.adapters.aws.names import launch_template
+from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.domain.aws_account import Leave, Permission
 from nommerctl.domain.config import AwsSettings
 from nommerctl.errors import SettingsError

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from nommerctl.adapters.aws.clients import Clients
-from nommerctl.adapters.aws.stack import boot
+from nommerctl.adapters.aws.node import boot
 from nommerctl.adapters.aws.node.boot import BootError, Steps, fail, reason, signed, tag_value, why_worker_failed
 from tests import metadata
 from tests.aws_farm import AMI

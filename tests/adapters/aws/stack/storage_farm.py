@@ -15,8 +15,8 @@ from botocore.retries.standard import ExponentialBackoff
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import FARM_TAG
-from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.node.packages import WheelFile
+from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.stack.queues import Queues
 from nommerctl.adapters.aws.stack.stack import AwsStack
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.node.packages import WheelFile
 from nommerctl.adapters.aws.stack.bucket import Buckets
 from nommerctl.adapters.aws.stack.own_bucket import package_bucket
-from nommerctl.adapters.aws.node.packages import WheelFile
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.domain.stack import Part
 from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
