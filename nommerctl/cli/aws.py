@@ -1,5 +1,6 @@
 """What a farm stands on in its AWS account: bring it up, say what it needs to be allowed, take it down."""
 
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,9 @@ from nommerctl.cli.options import Detailed, DryRun, Json
 from nommerctl.errors import ExitCode, SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from nommerctl.domain.outcome import Outcome
+    from collections.abc import Callable, Iterator
+
+    from nommerctl.domain.outcome import Change, Outcome
     from nommerctl.wiring.farm import Farm
 
 
@@ -53,7 +56,8 @@ def bootstrap(
             raise UsageError(msg)
         emit(cloudformation(farm))
         return
-    outcome = bring_account_up(farm, dry_run=dry_run)
+    with _watched() as begins:
+        outcome = bring_account_up(farm, dry_run=dry_run, begins=begins)
     _show(outcome, json=json)
     raise typer.Exit(outcome.code(detailed=detailed_exitcode))
 
@@ -91,7 +95,8 @@ def teardown(
     farm = _on_aws(ctx)
     if not (yes or dry_run):
         _confirm(farm, force=force)
-    outcome = take_account_down(farm, force=force, dry_run=dry_run)
+    with _watched() as begins:
+        outcome = take_account_down(farm, force=force, dry_run=dry_run, begins=begins)
     _show(outcome, json=json)
     left = outcome.facts.get(LEFT)
     if left is not None and not json:
@@ -123,6 +128,22 @@ def _confirm(farm: "Farm", *, force: bool) -> None:
     if not agreed:
         complain("nommerctl: nothing was changed\n")
         raise typer.Exit
+
+
+@contextmanager
+def _watched() -> "Iterator[Callable[[Change], None]]":
+    """Show what is being done, for it may take minutes, on the terminal that standard error is; no trace is left."""
+    from nommerctl.domain.text import shown
+    from nommerctl.wiring.terminal import error_is_terminal
+
+    if not error_is_terminal():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text("look at what is there")) as status:
+        yield lambda change: status.update(Text(shown(f"{change.action} {change.target}")))
 
 
 def _on_aws(ctx: typer.Context) -> "Farm":

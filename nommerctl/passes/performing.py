@@ -48,17 +48,24 @@ class _Notes:
 
 
 class DoerOf(_Notes, Generic[W_co]):
-    """Does each effect with the means it was given; `heed` raises what ends the pass."""
+    """Does each effect with the means it was given; `heed` raises what ends the pass.
+
+    `begins` is told of each before it begins, for somebody who watches.
+    """
 
     dry_run = False
 
-    def __init__(self, writes: W_co, *, heed: Callable[[], None]) -> None:
+    def __init__(
+        self, writes: W_co, *, heed: Callable[[], None], begins: Callable[[Change], None] = lambda _: None
+    ) -> None:
         super().__init__(heed=heed)
         self._writes = writes
+        self._begins = begins
 
     def __call__(self, change: Change, effect: Callable[[W_co], object]) -> bool:
         """Do one effect; note it as changed, failed or held."""
         self.heed()
+        self._begins(change)
         try:
             effect(self._writes)
         except ItemError as error:

@@ -35,7 +35,7 @@ from nommerctl.adapters.aws.stack.tables import Tables
 from nommerctl.adapters.aws.stack.templates import LaunchTemplates
 from nommerctl.adapters.aws.stack.wheel import Wheels
 from nommerctl.domain.config import AwsSettings
-from nommerctl.domain.outcome import Outcome
+from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.stack import Resource
 from nommerctl.errors import AWAY, NommerctlError, SettingsError
 from nommerctl.passes.bring_up import bring_up
@@ -53,23 +53,31 @@ PAUSE = 3.0
 
 KINDS = (Tables, Queues, Buckets, Wheels, SecurityGroups, Roles, InstanceProfiles, LaunchTemplates)
 
+Begins: TypeAlias = Callable[[Change], None]
+
 _Acting: TypeAlias = DoerOf[AccountWrites] | RehearsalOf[AccountWrites]
 
 
-def bring_account_up(farm: Farm, *, dry_run: bool) -> Outcome:
-    """Make what the farm stands on; in a dry run, say what would be made."""
-    with _account(farm) as account:
+def _nothing(_: Change) -> None:
+    """Tell nobody."""
+
+
+def bring_account_up(farm: Farm, *, dry_run: bool, begins: Begins = _nothing) -> Outcome:
+    """Make what the farm stands on; in a dry run, say what would be made. `begins` is told of each step."""
+    with _account(farm, begins) as account:
         parts = account.parts()
         return account.made("bootstrap", dry_run, lambda perform: bring_up(account.stack, perform, parts))
 
 
-def take_account_down(farm: Farm, *, force: bool, dry_run: bool) -> Outcome:
+def take_account_down(farm: Farm, *, force: bool, dry_run: bool, begins: Begins = _nothing) -> Outcome:
     """End the farm's nodes and delete what carries its tag; in a dry run, say what would go.
+
+    `begins` is told of each step.
 
     Raises:
         UsageError: there are unfinished jobs, and nothing forces it.
     """
-    with _account(farm) as account:
+    with _account(farm, begins) as account:
         pause = partial(time.sleep, PAUSE)
         outcome = account.made(
             "teardown", dry_run, lambda perform: tear_down(account.reads, perform, force=force, pause=pause)
@@ -104,10 +112,10 @@ def policy(farm: Farm, role: str) -> str:
 
 
 @contextmanager
-def _account(farm: Farm) -> Iterator["_Account"]:
+def _account(farm: Farm, begins: Begins = _nothing) -> Iterator["_Account"]:
     limits = Limits(TIME_LIMIT)
     with limits.in_force(), farm.heeding(limits.heed):
-        account = _Account(farm, limits)
+        account = _Account(farm, limits, begins)
         try:
             yield account
         finally:
@@ -120,6 +128,7 @@ class _Account:
 
     farm: Farm
     limits: Limits
+    begins: Begins
 
     @property
     def name(self) -> str:
@@ -203,7 +212,7 @@ class _Account:
         perform: _Acting = (
             RehearsalOf[AccountWrites](heed=self.limits.heed)
             if dry_run
-            else DoerOf(AccountWrites(self.stack, self.fleet), heed=self.limits.heed)
+            else DoerOf(AccountWrites(self.stack, self.fleet), heed=self.limits.heed, begins=self.begins)
         )
         try:
             return make(perform)

@@ -154,9 +154,15 @@ def test_who_is_asked_sees_what_would_go_and_a_no_changes_nothing(films: Account
         assert said.endswith("nommerctl: nothing was changed\n")
     assert films.changes("aws", "bootstrap") == []
     # when it is answered by yes, all of it goes
-    assert asked(films, "y\n").endswith("0 resources left\n")
+    said = asked(films, "y\n")
+    assert said.endswith("0 resources left\n")
+    # while it goes on it is seen what it is at, for that may take minutes
+    assert "look at what is there" in said
+    assert said.count(f"delete launch template nommerctl-{films.name}") == 3, "as planned, as begun, as done"
     # and of nothing it is said once that there is nothing to do
-    assert asked(films, "") == "teardown: nothing to do\n0 resources left\n"
+    nothing = asked(films, "")
+    assert nothing.endswith("teardown: nothing to do\n0 resources left\n")
+    assert nothing.count("nothing to do") == 1
 
 
 @pytest.mark.slow
