@@ -22,6 +22,7 @@ def test_starts(settings: Settings) -> None:
     assert [row.goal for row in starts.rows(settings) if row.ratio] == ["1.3", "1.9"]
 
 
+@pytest.mark.slow
 def test_clips_come_out_the_same_by_nommerctl_and_by_xargs(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
     clips.make(sources, 2, "160x90", seconds=1)

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import pytest
+
 from tests.cli import Cli, InProcessCli, eventually, paused_worker
 from tests.clips import Clips
 from tests.web import Exchange, serving
@@ -62,6 +64,7 @@ def test_a_long_list_is_cut_where_it_is_read_and_whole_where_it_is_worked_on(
     assert "--limit" in here.run("list", "--limit", "-1", code=2).stderr
 
 
+@pytest.mark.slow
 def test_the_plan_says_what_is_held_and_by_what(cli: Cli, clips: Clips, tmp_path: Path) -> None:
     sources = [tmp_path / f"{number}.mp4" for number in range(3)]
     for source in sources:
@@ -74,6 +77,7 @@ def test_the_plan_says_what_is_held_and_by_what(cli: Cli, clips: Clips, tmp_path
     assert cli.refreshed_states() == ["FINISHED"] * 3
 
 
+@pytest.mark.slow
 def test_odd_names_into_a_folder_while_waiting(cli: Cli, clips: Clips, tmp_path: Path) -> None:
     names = ["two words.mp4", 'it\'s "quoted".mp4', "-dash.mp4", "größe %20 ☃.mp4", "a:b=c;d&e$f#g?.mp4"]
     folder = tmp_path / "in put"

@@ -153,6 +153,7 @@ def four(number: int, uri: str, film: Path, folder: Path) -> list[EncodingJob]:
     ]
 
 
+@pytest.mark.slow
 def test_what_others_stored_is_masked_and_not_used(
     here: InProcessCli, film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

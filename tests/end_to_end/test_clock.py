@@ -146,6 +146,7 @@ def test_a_clock_that_jumps_and_comes_back_costs_no_job_and_no_node_that_lives(s
     assert shifted.job() == ("FINISHED", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", [DAY, -DAY])
 def test_a_job_whose_worker_died_before_the_clock_was_put_right_is_handed_on_soon(shifted: Shifted, jump: int) -> None:
     shifted.jump(jump)

@@ -55,6 +55,7 @@ def nommerctl() -> Path:
     return program
 
 
+@pytest.mark.slow
 def test_the_example_crontab_works_as_it_stands_once_the_path_is_right(
     cli: Cli, clips: Clips, nommerctl: Path, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_the_example_crontab_works_as_it_stands_once_the_path_is_right(
     assert len(list(tmp_path.glob("*-web-480p.mp4"))) == 3
 
 
+@pytest.mark.slow
 def test_the_printed_lines_name_everything_and_work(cli: Cli, clips: Clips, nommerctl: Path, tmp_path: Path) -> None:
     printed = cli.run("schedule", "--cron").stdout
     cron = Cron(printed, home=tmp_path)

@@ -250,6 +250,7 @@ def garbage_after_the_log(folder: Path) -> None:
         log.write(b"\xa5" * 10_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [no_index_of_the_log, garbage_for_the_index_of_the_log, garbage_after_the_log])
 def test_what_a_killed_pass_left_is_taken_up_whatever_became_of_its_log(
     farm: InProcessCli, damage: Callable[[Path], None]

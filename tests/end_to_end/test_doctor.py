@@ -55,6 +55,7 @@ def test_where_all_is_well_every_check_is(sound: Cli) -> None:
     assert findings["preset web-720p"].found == "a second encoded and decoded (aac, libx264)"
 
 
+@pytest.mark.slow
 def test_a_farm_that_was_never_used_is_no_failure(cli: Cli) -> None:
     findings = checkup(cli)
     assert findings["state folder"].found == f"'{cli.state_dir}' is not made yet: the first submit makes it"
@@ -71,6 +72,7 @@ def test_it_leaves_no_trace(sound: Cli, tmp_path: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_it_makes_no_state_folder(cli: Cli, tmp_path: Path) -> None:
     before = tree(tmp_path)
     checkup(cli)
@@ -127,6 +129,7 @@ def slow_ffmpeg(folder: Path) -> Path:
     return script
 
 
+@pytest.mark.slow
 def test_the_time_limit_ends_it_with_what_was_found_until_then(cli: Cli, tmp_path: Path) -> None:
     cli.settings = {"FFMPEG_PATH": str(slow_ffmpeg(tmp_path)), "FARM_TIME_LIMIT": "3s"}
     result = cli.run("doctor", "--json", code=124)
@@ -149,6 +152,7 @@ def test_a_signal_ends_it_and_what_it_tried(cli: Cli, tmp_path: Path, sign: sign
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_under_cron_it_says_what_cron_finds(cli: Cli, tmp_path: Path) -> None:
     # given an ffmpeg that only a terminal's PATH leads to
     own = tmp_path / "bin" / "ffmpeg"

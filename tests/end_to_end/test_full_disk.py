@@ -165,6 +165,7 @@ def try_with_little_room(here: InProcessCli, disk: Mount, pages: int) -> set[int
     return codes
 
 
+@pytest.mark.slow
 def test_with_little_room_a_command_does_all_it_says_or_nothing(here: InProcessCli, disk: Mount) -> None:
     here.settings["SCALE_MAX_NODES"] = "0"
     codes = [try_with_little_room(here, disk, pages) for pages in (0, 3, 9, 14, 17, 20, 200)]
@@ -180,6 +181,7 @@ def test_with_any_room_a_command_does_all_it_says_or_nothing(here: InProcessCli,
         assert try_with_little_room(here, disk, pages) <= {0, 75}
 
 
+@pytest.mark.slow
 def test_a_worker_in_whose_hands_the_disk_fills_hands_its_job_on(here: InProcessCli, disk: Mount) -> None:
     farm = in_processes(here)
     with paused_worker(farm, "ENCODING") as worker:

@@ -163,7 +163,14 @@ def test_i2_four_starts_of_every_pass_at_once_never_exceed_the_bound(quick: Cli,
     assert [job["attempt"] for job in quick.refreshed().values()] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("state", ["DOWNLOADING", "ENCODING", "UPLOADING"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param("DOWNLOADING", marks=pytest.mark.slow),
+        "ENCODING",
+        pytest.param("UPLOADING", marks=pytest.mark.slow),
+    ],
+)
 def test_i4_a_job_whose_worker_is_killed_is_handed_on_when_its_lease_ends(
     quick: Cli, films: list[Path], state: str
 ) -> None:
@@ -325,6 +332,7 @@ def test_i8_a_pass_ends_at_its_time_limit_between_two_effects(quick: Cli, films:
     assert "tell " in result.stdout
 
 
+@pytest.mark.slow
 def test_i8_sigterm_ends_a_pass_between_two_effects(quick: Cli, films: list[Path]) -> None:
     told: list[str] = []
 

@@ -53,6 +53,7 @@ def signalled(cli: Cli, what: str, done: int, number: int) -> str:
     return ended.stderr.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("film")
 def test_interrupted_after_any_hundred_the_same_command_goes_on_there(cli: Cli) -> None:
     write(cli, *many(250))

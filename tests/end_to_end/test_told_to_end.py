@@ -143,6 +143,7 @@ def test_a_worker_whose_source_does_not_answer(quick: Cli) -> None:
     assert ends_in_time(hang_and_end)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_store_is_locked_for_good_leaves_its_job_to_the_lease(quick: Cli, film: Path) -> None:
     def hang_and_end() -> float:
         job_id = submit(quick, film)

@@ -117,6 +117,7 @@ def test_two_passes_share_a_private_log_and_the_first_writes_no_output(clips: Cl
     assert 0.5 in [report.fraction for report in watch.reports], "each pass is half of the work"
 
 
+@pytest.mark.slow
 def test_progress_never_falls_and_ends_at_one(clips: Clips, tmp_path: Path) -> None:
     watch = Recorder()
     slow = [["vcodec", "libx264"], ["preset", "veryslow"], ["vf", "scale=640:480"]]

@@ -100,6 +100,7 @@ print(hasattr(Clients(models=pathlib.Path(sys.argv[1]), makes_models=True).sqs, 
 """
 
 
+@pytest.mark.slow
 def test_several_processes_make_it_at_once_and_one_is_left(tmp_path: Path) -> None:
     folder = tmp_path / "aws-models"
     crowd = [processes.start(MAKE, folder) for _ in range(4)]

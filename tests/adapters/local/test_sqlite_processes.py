@@ -6,6 +6,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from nommerctl.adapters.local.database import Database
 from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
@@ -23,6 +25,7 @@ def test_processes_that_open_a_new_farm_at_once_all_find_it(farm: Path) -> None:
     assert farm_crowd.run_at_once(farm_crowd.count_jobs, farm) == [0] * farm_crowd.PROCESSES
 
 
+@pytest.mark.slow
 def test_i3_of_eight_processes_one_claims_each_job(farm: Path) -> None:
     with closing(Database(farm)) as database:
         store, queue = SqliteJobStore(database), SqliteQueue(database, "new-jobs", FakeClock())
@@ -53,6 +56,7 @@ def test_i3_of_two_processes_that_race_for_a_job_one_gets_it_and_the_other_may_n
         }
 
 
+@pytest.mark.slow
 def test_transitions_of_eight_processes_all_count(farm: Path) -> None:
     with closing(Database(farm)) as database:
         store = SqliteJobStore(database)
