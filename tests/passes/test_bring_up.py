@@ -116,6 +116,14 @@ def test_what_cannot_be_made_keeps_only_those_from_being_made_that_need_it(stack
     assert len(brought_up(stack, wanted=(*WANTED, alone)).changed) == 2
 
 
+def test_whoever_watches_is_told_of_each_step_before_it_is_done(stack: FakeStack) -> None:
+    seen: list[tuple[str, int]] = []
+    writes = AccountWrites(stack, FakeFleet(FakeClock()))
+    doing = DoerOf(writes, heed=nothing, begins=lambda change: seen.append((change.target, len(stack.standing))))
+    bring_up(stack, doing, WANTED)
+    assert seen == [("queue films-dead", 0), ("queue films", 1)]
+
+
 def test_what_is_another_farms_is_refused_before_anything_is_changed(stack: FakeStack) -> None:
     stack.standing[QUEUE, "films"] = Found(id="x", properties={}, farm="other")
     with pytest.raises(SettingsError, match="farm 'other'"):
