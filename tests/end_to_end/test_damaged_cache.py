@@ -17,6 +17,9 @@ from tests.adapters.flips import Flips
 from tests.cli import InProcessCli
 from tests.clips import Clips
 
+pytestmark = pytest.mark.slow  # each goes through several processes
+
+
 Jobs = list[dict[str, Any]]
 
 
@@ -250,7 +253,6 @@ def garbage_after_the_log(folder: Path) -> None:
         log.write(b"\xa5" * 10_000)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", [no_index_of_the_log, garbage_for_the_index_of_the_log, garbage_after_the_log])
 def test_what_a_killed_pass_left_is_taken_up_whatever_became_of_its_log(
     farm: InProcessCli, damage: Callable[[Path], None]
@@ -340,7 +342,6 @@ def test_a_lock_that_is_no_file_is_named(farm: InProcessCli, kind: str) -> None:
     assert len(jobs(farm)) == 2
 
 
-@pytest.mark.slow
 def test_a_few_dozen_flips_leave_no_command_without_words(farm: InProcessCli) -> None:
     before = jobs(farm)
     submit(farm, "later.mp4")

@@ -22,6 +22,9 @@ from tests.cli import Cli, InProcessCli
 from tests.clips import Clips, ffmpeg
 from tests.end_to_end.checkups import Found, checkup, failed, read
 
+pytestmark = pytest.mark.slow  # each encodes with every preset
+
+
 HOUR = 3_600_000_000
 """In microseconds."""
 
@@ -114,7 +117,6 @@ def test_an_ffmpeg_whose_encoder_fails_when_it_is_used(here: InProcessCli, tmp_p
     assert "Cannot load libx264" in findings["preset web-480p"].found
 
 
-@pytest.mark.slow
 def test_a_system_that_gives_no_network_namespace(here: InProcessCli) -> None:
     findings = within(here, "-Ur", "echo 0 > /proc/sys/user/max_net_namespaces", code=0)
     assert findings["sandbox"].verdict == "warning"
@@ -144,7 +146,6 @@ def test_a_state_folder_that_others_may_write_in(used: InProcessCli) -> None:
     assert checkup(used, code=3)["state folder"].advice == f"chmod 700 {used.state_dir}"
 
 
-@pytest.mark.slow
 def test_a_state_folder_behind_a_link(used: InProcessCli, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(used.state_dir)

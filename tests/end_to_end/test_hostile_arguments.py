@@ -11,6 +11,9 @@ from tests import payloads
 from tests.cli import InProcessCli, Result
 from tests.clips import Clips
 
+pytestmark = pytest.mark.slow  # each is a process
+
+
 TYPED = {**payloads.PAYLOADS, "not unicode": payloads.NOT_UNICODE}
 
 
