@@ -52,7 +52,7 @@ CHECKS = [
 
 
 def test_run_takes_the_test_command_from_the_readme_then_checks_then_runs_the_slow_tests(checkout: Path) -> None:
-    assert run(checkout, "run") == (0, ["pytest -q", *CHECKS, "pytest -q -m slow -n 4"])
+    assert run(checkout, "run") == (0, ["pytest -q", *CHECKS, "pytest -q -m slow -n 3"])
 
 
 @pytest.mark.parametrize("tool", ["ruff", "mypy", "lint-imports", "python3"])
