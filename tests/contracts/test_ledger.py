@@ -368,7 +368,9 @@ def test_settling_an_order_that_was_never_journalled_changes_nothing(ledger: Led
     assert ledger.overview().launches == ()
 
 
-def test_i2_of_orders_at_the_same_time_one_is_journalled(ledger: Ledger) -> None:
+def test_i2_of_orders_at_the_same_time_one_is_journalled(ledger: Ledger, request: pytest.FixtureRequest) -> None:
+    if "moto" in request.node.name:
+        pytest.skip("moto's transactions do not keep out of each other's way; MiniStack's do")
     together = threading.Barrier(4)
     refused: list[str] = []
 
