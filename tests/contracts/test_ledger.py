@@ -370,7 +370,9 @@ def test_settling_an_order_that_was_never_journalled_changes_nothing(ledger: Led
 
 def test_i2_of_orders_at_the_same_time_one_is_journalled(ledger: Ledger, request: pytest.FixtureRequest) -> None:
     if "moto" in request.node.name:
-        pytest.skip("moto's transactions do not keep out of each other's way; MiniStack's do")
+        pytest.skip(
+            "moto takes no lock, and a transaction that fails there undoes what others wrote; MiniStack isolates"
+        )
     together = threading.Barrier(4)
     refused: list[str] = []
 
