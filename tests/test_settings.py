@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from nommerctl.domain.config import AwsSettings, FarmSettings, FfmpegSettings, Settings
+from nommerctl.domain.config import FarmSettings, FfmpegSettings, Settings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.config_fields import ConfigField, config_fields
 from nommerctl.errors import ExitCode, SettingsError
 from nommerctl.settings.load import Loaded, Surroundings, load_settings
@@ -121,6 +122,9 @@ def test_what_is_not_utf8_is_told_with_the_byte(tmp_path: Path) -> None:
     assert str(caught.value) == f"the settings file {file} is not UTF-8 text: see its byte 29"
 
 
+ZONES = 'the name of a time zone, such as "America/New_York" (of a right one: install tzdata)'
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -160,7 +164,9 @@ def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path, text: str, sai
         ("scale.max_nodes = 1.5", "scale.max_nodes in FILE must be a whole number of at least 0, not 1.5"),
         ("scale.max_nodes = true", "scale.max_nodes in FILE must be a whole number of at least 0, not true"),
         ("worker.slots = 0", "worker.slots in FILE must be a whole number of at least 1, not 0"),
-        ('farm.backend = "azure"', "farm.backend in FILE must be 'local' or 'aws', not 'azure'"),
+        ('farm.backend = "azure"', "farm.backend in FILE must be 'local' or 'aws' or 'simpledb', not 'azure'"),
+        ('simpledb.old_zone = "Mars/Phobos"', f"simpledb.old_zone in FILE must be {ZONES}, not 'Mars/Phobos'"),
+        ('simpledb.old_zone = "../etc/passwd"', f"simpledb.old_zone in FILE must be {ZONES}, not '../etc/passwd'"),
         (
             'aws.subnets = "subnet-1"',
             "aws.subnets in FILE must be a list of words without blanks or commas, not 'subnet-1'",

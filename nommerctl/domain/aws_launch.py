@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from nommerctl.domain.aws_parts import BOOTSTRAP
 from nommerctl.domain.checkup import Finding, Verdict
-from nommerctl.domain.config import Market
+from nommerctl.domain.config_aws import Market
 from nommerctl.domain.text import counted
 
 _TEMPLATE, _IMAGE, _TYPES, _QUOTA = "launch template", "image", "instance types", "vCPU quota"

@@ -5,21 +5,13 @@ Loading, with files, variables and flags, is the business of nommerctl/settings/
 """
 
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from nommerctl.domain.config_aws import AwsSettings, SimpledbSettings
+from nommerctl.domain.config_kinds import Count, Duration, PositiveCount, PositiveDuration
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
-
-DURATION = {"unit": "seconds"}
-"""Marks a field as a duration, in its Meta's `extra`."""
-
-Duration: TypeAlias = Annotated[float, Meta(ge=0, extra=DURATION)]
-PositiveDuration: TypeAlias = Annotated[float, Meta(gt=0, extra=DURATION)]
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
-PositiveCount: TypeAlias = Annotated[int, Meta(ge=1)]
-Words: TypeAlias = tuple[Annotated[str, Meta(pattern=r"^[^\s,]+\Z")], ...]
-"""Several words: a list in a settings file, with commas between them in a variable."""
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -32,14 +24,7 @@ class Backend(StrEnum):
 
     LOCAL = "local"
     AWS = "aws"
-
-
-class Market(StrEnum):
-    """Where EC2 instances are bought."""
-
-    SPOT_FIRST = "spot-first"
-    SPOT = "spot"
-    ON_DEMAND = "on-demand"
+    SIMPLEDB = "simpledb"
 
 
 class Policy(StrEnum):
@@ -60,7 +45,8 @@ class FarmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     backend: Annotated[
         Backend,
         Meta(
-            description="What keeps the jobs and runs the nodes: local (this machine) or aws (DynamoDB, SQS, EC2, S3)."
+            description="What keeps the jobs and runs the nodes: local (this machine), aws (DynamoDB, SQS, EC2, S3), or"
+            " simpledb (what media-nommer left: SimpleDB, SQS, EC2, S3)."
         ),
     ] = Backend.LOCAL
     state_dir: Annotated[
@@ -201,67 +187,6 @@ class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 2 * HOUR
 
 
-class AwsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[aws]: the farm of backend aws. Credentials come from the usual chain and never stand here."""
-
-    region: Annotated[str, Meta(description="Region. Empty: that of the usual chain, such as $AWS_REGION.")] = ""
-    profile: Annotated[str, Meta(description="Profile of the AWS settings. Empty: that of the usual chain.")] = ""
-    launch_template: Annotated[
-        str,
-        Meta(
-            description="Name or id of the launch template of nodes. Empty: nommerctl-FARM, as 'aws bootstrap' makes"
-            " it; where ami is set, none: they are launched from it, as set here."
-        ),
-    ] = ""
-    instance_types: Annotated[Words, Meta(description="Instance types that a node may have.")] = (
-        "c7i.large",
-        "c6i.large",
-        "m7i.large",
-    )
-    subnets: Annotated[
-        Words, Meta(description="Subnets that a node may be in, each in its zone. Empty: the account's default ones.")
-    ] = ()
-    market: Annotated[
-        Market, Meta(description="spot-first (on-demand when there is no spot capacity), spot, or on-demand.")
-    ] = Market.SPOT_FIRST
-    ami: Annotated[
-        str,
-        Meta(description="Image of nodes. What runs from it counts as a node, unless it carries another farm's tag."),
-    ] = ""
-    key_name: Annotated[str, Meta(description="Key pair for SSH. Empty: none.")] = ""
-    security_groups: Annotated[
-        Words, Meta(description="Ids of the security groups of nodes that have no launch template.")
-    ] = ()
-    instance_profile: Annotated[
-        str, Meta(description="Name of the instance profile of nodes that have no launch template.")
-    ] = ""
-    buckets: Annotated[
-        Words,
-        Meta(
-            description='Buckets, or parts of them ("films", "films/out"), that nodes may read sources from and write'
-            " outputs to: 'aws bootstrap' gives them that permission and no more."
-        ),
-    ] = ()
-    disk_gb: Annotated[
-        Annotated[int, Meta(ge=8)],
-        Meta(description="Size of a node's disk, in GB: room for sources and outputs, slot by slot."),
-    ] = 50
-    package: Annotated[
-        str,
-        Meta(
-            description="Wheel of nommerctl that nodes install: 'aws bootstrap' puts it into a bucket of the farm."
-            " Empty: they install this version from the package index."
-        ),
-    ] = ""
-    index_url: Annotated[
-        str, Meta(description="Package index that nodes install from. Empty: that of pip, https://pypi.org/simple.")
-    ] = ""
-    prices: Annotated[
-        Words,
-        Meta(description='On-demand prices that the Pricing API need not be asked for: "TYPE=DOLLARS_AN_HOUR" each.'),
-    ] = ()
-
-
 class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[notify]: telling notify_url."""
 
@@ -288,5 +213,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ffmpeg: FfmpegSettings = FfmpegSettings()
     storage: StorageSettings = StorageSettings()
     aws: AwsSettings = AwsSettings()
+    simpledb: SimpledbSettings = SimpledbSettings()
     notify: NotifySettings = NotifySettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, Struct
 
-from nommerctl.domain.config import DURATION, Settings
+from nommerctl.domain.config import Settings
+from nommerctl.domain.config_kinds import DURATION
 
 
 class ConfigField(Struct, frozen=True, kw_only=True):

@@ -69,6 +69,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `slots` is how many jobs it takes at once, `active` how many it has in hand. `marked` is when a pass first found it
     silent; a later beat of the worker clears it. `usd_per_hour` is what the whole node costs, None if that is not
     known. A node that is an EC2 instance says its `instance_type`, `zone` and `market` ("spot" or "on-demand") besides.
+    One that `takes_leases` holds its jobs by these; media-nommer's own workers do not, and name no jobs.
     """
 
     node: NodeId
@@ -84,6 +85,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance_type: str = ""
     zone: str = ""
     market: str = ""
+    takes_leases: bool = True
 
 
 class CheckIn(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -40,6 +40,8 @@ class Lease(Struct, frozen=True, omit_defaults=True, gc=False):
     still renew it after it has ended, before another worker takes the job over; 0 while nobody wants to. `since` is the
     instant of the claim, 0 if that is not known, and `usd_per_hour` what the slot costs that the job takes up, 0 if
     that is not known.
+
+    One without an `id` stands for a worker that takes no leases, media-nommer's: `until` is when it last said anything.
     """
 
     id: str
@@ -92,7 +94,8 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     `version` is raised by every write and is the condition of the next. `changed` is the instant of the last change
     of state; `told` is the `seq` of the last history entry that `notify_url` was told of. `options` holds the passes
     that ffmpeg makes, resolved from `preset` at submit, so that a changed preset does not change a job that waits.
-    `cost_usd` is what the attempts cost that have ended, in US dollars.
+    `cost_usd` is what the attempts cost that have ended, in US dollars. `fault` is what is wrong with the record as
+    others wrote it, None where nothing is: such a job cannot be encoded.
     """
 
     id: JobId
@@ -118,6 +121,7 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     history: tuple[HistoryEntry, ...] = ()
     told: int = 0
     cost_usd: Dollars = 0.0
+    fault: str | None = None
     version: int = 0
 
     @property
@@ -167,6 +171,11 @@ def lease_live(job: EncodingJob, now: Instant) -> bool:
     if lease is None or lease.until <= now:
         return False
     return lease.seconds == 0 or not impossible(lease.until - micros(lease.seconds), now)
+
+
+def held_without_lease(job: EncodingJob) -> bool:
+    """Whether a worker that takes no leases has it in hand: nobody else may take it, until abandon gives it up."""
+    return job.state in IN_WORK and job.lease is not None and not job.lease.id
 
 
 def wants_on_demand(job: EncodingJob) -> bool:

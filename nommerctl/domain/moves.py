@@ -11,7 +11,7 @@ from msgspec import structs
 
 from nommerctl.domain.costs import job_cost
 from nommerctl.domain.credentials import masked
-from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress, lease_live
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress, held_without_lease, lease_live
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
 from nommerctl.domain.text import counted, storable
@@ -101,7 +101,7 @@ def submitted(job: EncodingJob, *, by: str) -> EncodingJob:
 
 def claimable(job: EncodingJob, now: Instant) -> bool:
     """Whether a worker may claim it: it waits, or the lease of whoever had it has ended."""
-    return job.state in UNFINISHED and not lease_live(job, now)
+    return job.state in UNFINISHED and not lease_live(job, now) and not held_without_lease(job)
 
 
 def _exhausted(job: EncodingJob, limits: AttemptLimits) -> bool:
@@ -126,7 +126,8 @@ def claimed(job: EncodingJob, *, lease: Lease, now: Instant, limits: AttemptLimi
     Raises IllegalMoveError while somebody else's lease lives, or when the job is finished.
     """
     if not claimable(job, now):
-        holder = f"held by {job.lease.owner}" if lease_live(job, now) and job.lease else str(job.state)
+        held = job.lease is not None and not job.finished
+        holder = f"held by {job.lease.owner}" if job.lease and held else str(job.state)
         msg = f"job {job.id} cannot be claimed: it is {holder}"
         raise IllegalMoveError(msg)
     if _exhausted(job, limits):

@@ -1,7 +1,7 @@
 """Why a job is where it is: one phrase that a person can act on."""
 
 from nommerctl.domain.credentials import masked
-from nommerctl.domain.job import EncodingJob, lease_live
+from nommerctl.domain.job import EncodingJob, held_without_lease, lease_live
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, age, seconds_between
 
@@ -26,12 +26,12 @@ def reason(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) -> s
     """
     if job.state is JobState.FINISHED:
         return None
-    if job.finished:
-        return first_line(job.details)
+    if job.finished or job.fault is not None:
+        return first_line(job.fault or job.details)
     if job.state is JobState.PENDING:
         if waits_plainly(job):
             return f"waiting for a worker for {age(seconds_between(job.changed, now))}"
         return f"handed back, waits again: {first_line(job.details)}"
-    if lease_live(job, now if as_of is None else as_of):
+    if held_without_lease(job) or lease_live(job, now if as_of is None else as_of):
         return None
     return "its worker is gone: waits to be taken over"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import PurePath
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import ConfigField, config_fields
@@ -34,6 +35,15 @@ def check_aws(settings: Settings, given: Mapping[str, Given]) -> None:
         except UsageError as error:
             msg = f"{given['aws.index_url'].said}: {error}"
             raise SettingsError(msg) from error
+
+
+def check_zone(settings: Settings, given: Mapping[str, Given]) -> None:
+    """SettingsError for a time zone that this machine does not know."""
+    try:
+        ZoneInfo(settings.simpledb.old_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # of a name that is a path, too
+        allowed = 'the name of a time zone, such as "America/New_York" (of a right one: install tzdata)'
+        raise refusal(given["simpledb.old_zone"], allowed) from error
 
 
 def check_together(settings: Settings, given: Mapping[str, Given]) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import config_fields
-from nommerctl.settings.checks import PATHS, check_aws, check_path, check_together
+from nommerctl.settings.checks import PATHS, check_aws, check_path, check_together, check_zone
 from nommerctl.settings.files import read_if_there, read_named
 from nommerctl.settings.published import Published, from_ledger
 from nommerctl.settings.sources import CONFIG_VARIABLE, from_environment, from_file, from_flags
@@ -77,6 +77,8 @@ def load_settings(
         check_path(given[name])
     check_together(settings, given)
     check_aws(settings, given)
+    if "simpledb.old_zone" in given:  # reading zones costs a command time
+        check_zone(settings, given)
     if not settings.farm.state_dir:
         settings = replace(settings, farm=replace(settings.farm, state_dir=str(_usual_state_dir(around))))
     origins = {name: given[name].origin if name in given else "default" for name in config_fields()}

@@ -34,7 +34,7 @@ from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
 from nommerctl.adapters.aws.stack.tables import Tables
 from nommerctl.adapters.aws.stack.templates import LaunchTemplates
 from nommerctl.adapters.aws.stack.wheel import Wheels
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.stack import Resource
 from nommerctl.errors import AWAY, NommerctlError, SettingsError

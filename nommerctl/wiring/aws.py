@@ -16,7 +16,7 @@ from nommerctl.adapters.aws.outbox import Outbox, PostedQueue
 from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.adapters.aws.sqs import SqsQueueReads
 from nommerctl.adapters.cached_jobs import CachedJobs
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.passes.means import FarmReads
 from nommerctl.ports import Clock, Fleet, JobStore, Ledger, Queue, Together
 

@@ -17,6 +17,7 @@ from nommerctl.wiring.machine_checks import machine_checks
 OF_BACKEND: dict[Backend, Callable[[Farm, Callable[[], None]], list[Check]]] = {
     Backend.LOCAL: local_checks,
     Backend.AWS: aws_checks,
+    Backend.SIMPLEDB: aws_checks,
 }
 """What there is to look at where the jobs are kept."""
 

@@ -167,6 +167,9 @@ class Farm:
                 )
             case BackendName.AWS:
                 return self.aws
+            case BackendName.SIMPLEDB:
+                msg = "farm.backend: simpledb cannot be used yet"
+                raise SettingsError(msg)
             case unknown:
                 assert_never(unknown)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from nommerctl.domain.config import AwsSettings, Backend, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.errors import NommerctlError
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
@@ -42,7 +42,7 @@ def this_machine(farm: Farm, *, must_know: bool = False) -> Machine:
     Whoever `must_know` asks TRIES times: an instance that comes up may do so before the service answers, and costs
     money until it is ended, whether it knows who it is or not.
     """
-    metadata = _metadata(expected=farm.settings.farm.backend is Backend.AWS)
+    metadata = _metadata(expected=not farm.is_local)
     identity = _identity(metadata, TRIES if must_know else 1) if metadata else None
     if identity is None:
         return Machine()

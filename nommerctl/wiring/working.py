@@ -16,7 +16,6 @@ from msgspec import structs
 from nommerctl.adapters.local.node_home import NodeHome
 from nommerctl.adapters.local.worker_log import rotate
 from nommerctl.adapters.os_errors import translated
-from nommerctl.domain.config import Backend
 from nommerctl.domain.text import shown_lines
 from nommerctl.domain.times import Instant, rfc3339
 from nommerctl.errors import ExitCode, InterruptedPassError, NommerctlError, TerminatedPassError, UnreachableError
@@ -52,7 +51,7 @@ def run_worker(
     Raises:
         UnreachableError: the machine cannot be shut down, or is to be and does not know which node it is.
     """
-    must_know = (power_off or of_ledger) and farm.settings.farm.backend is Backend.AWS
+    must_know = (power_off or of_ledger) and not farm.is_local
     machine = this_machine(farm, must_know=must_know)
     if must_know and machine.identity is None:  # it may be somebody's own
         msg = "this node does not know which instance it is: EC2's metadata service does not answer"
@@ -128,7 +127,7 @@ def _controller_seen(ledger: Ledger) -> Instant | None:
 
 def node_name(farm: Farm, machine: Machine) -> str:
     """Return the id of the node: that by which the fleet knows it, or one of its own for a worker by hand."""
-    if farm.settings.farm.backend is Backend.AWS and machine.identity is not None:
+    if not farm.is_local and machine.identity is not None:
         return machine.identity.instance
     return f"{process.new_token()}-hand"
 

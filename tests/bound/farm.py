@@ -11,7 +11,8 @@ from msgspec import structs
 from nommerctl.adapters.aws.ec2 import LAG, EC2InstanceManager
 from nommerctl.adapters.aws.names import ORDER_TAG
 from nommerctl.domain.breaker import Breaker
-from nommerctl.domain.config import AwsSettings, CacheSettings, ScaleSettings
+from nommerctl.domain.config import CacheSettings, ScaleSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.outcome import Decision, Outcome
 from nommerctl.domain.overview import Overview

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, structs
 
 from nommerctl.adapters.aws.ec2 import LAG
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.fleet import Pool
 from tests.adapters.aws.nodes import ON_DEMAND, SPOT, TEMPLATED, UNTEMPLATED
 from tests.bound.farm import BoundFarm

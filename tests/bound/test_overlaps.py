@@ -14,7 +14,7 @@ from tests.fakes.ec2 import EVER
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
 
-    from nommerctl.domain.config import AwsSettings
+    from nommerctl.domain.config_aws import AwsSettings
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE

@@ -15,7 +15,7 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager
 from nommerctl.adapters.local.fleet import LocalFleet
 from nommerctl.adapters.local.node_home import Birth
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import Instance, Launch, NodeId
 from nommerctl.ports import Fleet
 from tests.aws_farm import AMI

@@ -12,7 +12,7 @@ from nommerctl.domain.aws_launch import (
     no_image,
 )
 from nommerctl.domain.checkup import Verdict
-from nommerctl.domain.config import Market
+from nommerctl.domain.config_aws import Market
 
 INTEL, ARM = ("i386", "x86_64"), ("arm64",)
 SPOT = Quota("L-34B43A08", "standard spot instances")

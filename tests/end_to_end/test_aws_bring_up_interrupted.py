@@ -17,7 +17,8 @@ from nommerctl.adapters.aws.stack.blueprint import node_parts
 from nommerctl.adapters.aws.stack.facts import account_facts
 from nommerctl.adapters.aws.stack.stack import AwsStack
 from nommerctl.adapters.aws.stack.storage_blueprint import storage_parts
-from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
+from nommerctl.domain.config import FarmSettings, Settings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.stack import Resource
 from nommerctl.errors import NommerctlError

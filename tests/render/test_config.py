@@ -31,8 +31,11 @@ def values_of(field: ConfigField) -> st.SearchStrategy[Any]:
     if field.kind is tuple:
         words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters=","), min_size=1)
         return st.lists(words.filter(lambda word: accepts(field, [word])), max_size=3).map(tuple)
+    patterns = [meta.pattern for meta in field.metas if meta.pattern]
+    if patterns:
+        return st.from_regex(patterns[-1], fullmatch=True).filter(lambda text: accepts(field, text))
     unnul = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-    return (unnul | st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)).filter(lambda text: accepts(field, text))
+    return unnul.filter(lambda text: accepts(field, text))
 
 
 def accepts(field: ConfigField, value: object) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.errors import UnreachableError
 from nommerctl.wiring import machine, process
 from nommerctl.wiring.farm import Farm, Invocation, load

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_iam.client import IAMClient
     from types_boto3_pricing.client import PricingClient
     from types_boto3_s3.client import S3Client
+    from types_boto3_sdb.client import SimpleDBClient
     from types_boto3_service_quotas.client import ServiceQuotasClient
     from types_boto3_sqs.client import SQSClient
     from types_boto3_ssm.client import SSMClient
@@ -80,6 +81,12 @@ class Clients:
     def sqs(self) -> "SQSClient":
         """Of SQS."""
         made: SQSClient = self._client("sqs")
+        return made
+
+    @property
+    def sdb(self) -> "SimpleDBClient":
+        """Of SimpleDB."""
+        made: SimpleDBClient = self._client("sdb")
         return made
 
     @property

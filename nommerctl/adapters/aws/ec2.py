@@ -10,7 +10,7 @@ from nommerctl.adapters.aws.names import FAILURE_TAG, FARM_TAG, ORDER_TAG
 from nommerctl.adapters.aws.orders import Order, composed, order_of
 from nommerctl.adapters.aws.refusals import answered, fault, is_capacity, mistaken, without_room
 from nommerctl.domain.batches import batches
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import micros
@@ -67,10 +67,13 @@ class EC2Instances:
 
     lag = LAG
 
-    def __init__(self, ec2: "Callable[[], EC2Client]", farm: str, settings: AwsSettings) -> None:
+    def __init__(
+        self, ec2: "Callable[[], EC2Client]", farm: str, settings: AwsSettings, *, old_image: str = ""
+    ) -> None:
         self._ec2 = ec2
         self._farm = farm
         self._settings = settings
+        self._images = [image for image in dict.fromkeys((settings.ami, old_image)) if image]
 
     @property
     def offers_on_demand(self) -> bool:
@@ -80,8 +83,8 @@ class EC2Instances:
     def get_instances(self) -> list[Instance]:
         """Return every instance, by id; those that are ended or stopped as gone, as long as EC2 still shows them."""
         found = list(self._described(_tagged(FARM_TAG, self._farm)))
-        if self._settings.ami:  # media-nommer knew its nodes by that
-            of_image = self._described({"Name": "image-id", "Values": [self._settings.ami]})
+        if self._images:  # media-nommer knew its nodes by that
+            of_image = self._described({"Name": "image-id", "Values": self._images})
             found += (each for each in of_image if _farm_of(each) in {self._farm, None})
         nodes = {each["InstanceId"]: _instance(each, ours=_farm_of(each) is not None) for each in found}
         return [nodes[node] for node in sorted(nodes)]
@@ -122,8 +125,16 @@ class EC2Instances:
 class EC2InstanceManager(EC2Instances):
     """A ports.Fleet: media-nommer's name."""
 
-    def __init__(self, ec2: "Callable[[], EC2Client]", farm: str, settings: AwsSettings, clock: Clock) -> None:
-        super().__init__(ec2, farm, settings)
+    def __init__(
+        self,
+        ec2: "Callable[[], EC2Client]",
+        farm: str,
+        settings: AwsSettings,
+        clock: Clock,
+        *,
+        old_image: str = "",
+    ) -> None:
+        super().__init__(ec2, farm, settings, old_image=old_image)
         self._clock = clock
 
     def spawn_instances(self, launch: Launch) -> Spawned:

@@ -69,6 +69,7 @@ _MISSING = frozenset(
         "QueueDoesNotExist",
         "ResourceNotFoundException",
         "NoSuchBucket",
+        "NoSuchDomain",
     }
 )
 _SERVER_ERROR = 500

@@ -38,6 +38,15 @@ OPERATIONS = {
         "ListParts",
         "UploadPart",
     ),
+    "sdb": (
+        "BatchDeleteAttributes",
+        "BatchPutAttributes",
+        "CreateDomain",
+        "DeleteAttributes",
+        "GetAttributes",
+        "PutAttributes",
+        "Select",
+    ),
     "sqs": (
         "ChangeMessageVisibilityBatch",
         "CreateQueue",

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from nommerctl.adapters.aws.names import FARM_TAG, ORDER_TAG, launch_template
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import REFUSED_FOR, Launch, Pool
 from nommerctl.errors import SettingsError, UnreachableError
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import Launch, NodeId, Pool, Spawned
 from tests.fakes.clock import FakeClock
 from tests.fakes.ec2 import FakeEc2

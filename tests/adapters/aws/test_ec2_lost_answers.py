@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.fleet import Spawned
 from nommerctl.errors import PermissionDeniedError, TryAgainError, UnreachableError
 from tests.adapters.aws.nodes import TEMPLATED, UNTEMPLATED, Nodes

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import REFUSED_FOR, Pool
 from nommerctl.errors import SettingsError, UnreachableError
 from tests.adapters.aws.nodes import ON_DEMAND, SPOT, SUBNETS, TEMPLATED, UNTEMPLATED, Nodes

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from nommerctl.adapters.aws.orders import order_of
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.fleet import Launch, Pool, Spawned
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from tests.adapters.aws.nodes import ON_DEMAND, SPOT, TEMPLATED, TYPES, UNTEMPLATED, Nodes, pools

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import Pool, Spawned
 from nommerctl.errors import ItemError, PermissionDeniedError, SettingsError, TryAgainError
 from tests.adapters.aws.nodes import SPOT, TEMPLATED, UNTEMPLATED, Nodes

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ec2 import EC2InstanceManager
-from nommerctl.domain.config import AwsSettings, Market
+from nommerctl.domain.config_aws import AwsSettings, Market
 from nommerctl.domain.fleet import Launch, Spawned
 from nommerctl.errors import SettingsError
 from tests.fakes.clock import START, FakeClock

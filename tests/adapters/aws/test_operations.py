@@ -25,7 +25,7 @@ SOURCES = sorted(each for each in FOLDER.rglob("*.py") if each.parent not in BY_
 FOR_WAITERS = {
     xform_name(waiter): xform_name(how["operation"])
     for service in OPERATIONS
-    if service not in {"pricing", "sqs"}
+    if service not in {"pricing", "sdb", "sqs"}
     for waiter, how in Loader().load_service_model(service, "waiters-2")["waiters"].items()
 }
 """What is called by each waiter."""

@@ -9,7 +9,7 @@ from nommerctl.adapters.aws.errors import calling
 from nommerctl.adapters.aws.names import FARM_TAG, changes_queue, dead_letters, new_jobs_queue, node_role
 from nommerctl.adapters.aws.orders import template_of
 from nommerctl.domain.aws_account import Caller, Leave, Permission
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.s3_uris import S3
 from nommerctl.errors import AWAY
 

@@ -21,7 +21,7 @@ from nommerctl.adapters.aws.resources import BY_CHANGE, BY_ID
 from nommerctl.adapters.aws.sqs_requests import SqsRequests
 from nommerctl.adapters.aws.tables import Item, Table, delete, put, update
 from nommerctl.domain.aws_account import Leave, Permission
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.fleet import NodeId
 from nommerctl.domain.s3_uris import S3
 from nommerctl.errors import AWAY, NommerctlError, PermissionDeniedError, SettingsError

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of, message_of
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.text import shown
 from nommerctl.errors import SettingsError
 

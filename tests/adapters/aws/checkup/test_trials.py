@@ -16,7 +16,7 @@ from nommerctl.adapters.aws.checkup.trials import (
 from nommerctl.adapters.aws.names import launch_template
 from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.domain.aws_account import Leave, Permission
-from nommerctl.domain.config import AwsSettings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.errors import SettingsError
 from tests.aws_farm import AMI, AwsFarm
 from tests.cloud import refusal

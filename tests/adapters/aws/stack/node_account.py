@@ -17,7 +17,8 @@ from nommerctl.adapters.aws.stack.profiles import InstanceProfiles
 from nommerctl.adapters.aws.stack.roles import Roles
 from nommerctl.adapters.aws.stack.stack import AwsStack
 from nommerctl.adapters.aws.stack.templates import LaunchTemplates
-from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
+from nommerctl.domain.config import FarmSettings, Settings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.domain.stack import Difference, Found, Resource, differences, with_resolved
 from tests.aws_servers import CREDENTIALS
 from tests.cloud import Cloud

@@ -5,7 +5,8 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.stack.blueprint import GROUP, PROFILE, ROLE, TEMPLATE, node_parts
 from nommerctl.adapters.aws.stack.facts import AccountFacts, account_facts
-from nommerctl.domain.config import AwsSettings, FarmSettings, Settings
+from nommerctl.domain.config import FarmSettings, Settings
+from nommerctl.domain.config_aws import AwsSettings
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from tests.adapters.aws.stack.node_account import BOOT, NodeAccount
 from tests.cloud import refusal

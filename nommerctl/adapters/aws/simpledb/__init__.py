@@ -1,0 +1,1 @@
+"""Media-nommer's jobs and heartbeats in SimpleDB, and what of them is ours, in domains beside them."""
