@@ -73,6 +73,20 @@ def test_i4_a_job_whose_workers_vanish_is_given_up_with_the_reason() -> None:
     assert given_up.history[-1].details == given_up.details
 
 
+def test_a_job_in_the_hands_of_a_worker_without_leases_is_nobody_elses_until_abandon_gives_it_up() -> None:
+    held = structs.replace(job_in(JobState.ENCODING), lease=make_lease("", owner="an old worker", until=NOW))
+    later = NOW + micros(DAY + 1)
+
+    with pytest.raises(IllegalMoveError, match="it is held by an old worker"):
+        claim(held, now=later)
+    with pytest.raises(IllegalMoveError):
+        moves.requeued(held, now=later)
+    with pytest.raises(LeaseLostError):
+        renew(held)
+    assert abandon(held, now=later).state is JobState.ABANDONED
+    assert claim(retry(abandon(held, now=later))).state is JobState.DOWNLOADING
+
+
 def test_interruptions_are_no_attempts() -> None:
     assert claim(job_in(JobState.UPLOADING, attempt=5, interruptions=3)).attempt == 6
 

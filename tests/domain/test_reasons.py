@@ -58,6 +58,12 @@ def test_a_job_that_came_to_nothing_gives_the_first_line_that_says_anything(stat
     assert reason(make_job(state=state), NOW) is None
 
 
+def test_a_job_that_others_wrote_badly_says_what_is_wrong_with_it() -> None:
+    job = make_job(state=JobState.PENDING, fault="its job_options are no JSON", details="handed back")
+
+    assert reason(job, NOW) == "its job_options are no JSON"
+
+
 def test_a_finished_job_needs_no_reason() -> None:
     assert reason(make_job(state=JobState.FINISHED, details="whatever"), NOW) is None
 

@@ -30,15 +30,23 @@ ON_DEMAND = pools(Market.ON_DEMAND.value)
 class Nodes:
     """A fleet of the farm `farm`, the EC2 that it is on, and the clock of both."""
 
-    def __init__(self, ec2: FakeEc2, client: "EC2Client", clock: FakeClock, settings: AwsSettings = TEMPLATED) -> None:
+    def __init__(
+        self,
+        ec2: FakeEc2,
+        client: "EC2Client",
+        clock: FakeClock,
+        settings: AwsSettings = TEMPLATED,
+        *,
+        old_image: str = "",
+    ) -> None:
         self.ec2 = ec2
         self.clock = clock
-        self.fleet = EC2InstanceManager(lambda: client, "farm", settings, clock)
+        self.fleet = EC2InstanceManager(lambda: client, "farm", settings, clock, old_image=old_image)
         self._client = client
 
-    def by(self, settings: AwsSettings) -> "Nodes":
+    def by(self, settings: AwsSettings, *, old_image: str = "") -> "Nodes":
         """The same EC2, by other settings."""
-        return Nodes(self.ec2, self._client, self.clock, settings)
+        return Nodes(self.ec2, self._client, self.clock, settings, old_image=old_image)
 
     def order(
         self, count: int = 1, token: str = "a1", *, refused: Mapping[Pool, float] = {}, on_demand: bool = False

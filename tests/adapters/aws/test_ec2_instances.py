@@ -35,6 +35,14 @@ def test_instances_of_the_image_count_each_once_and_are_ours_if_they_have_the_ta
     assert nodes.ec2.counted("DescribeInstances") == 2
 
 
+def test_instances_of_media_nommers_image_count_beside_those_of_our_own_and_are_left_alone(nodes: Nodes) -> None:
+    old, new = (nodes.ec2.launch(POOL, image=image).id for image in ("ami-old", "ami-1"))
+    ours = nodes.ec2.launch(POOL, image="ami-1", tags=TAGS).id
+    known = nodes.by(structs.replace(TEMPLATED, ami="ami-1"), old_image="ami-old")
+    assert [(each.id, each.ours) for each in known.fleet.get_instances()] == [(old, False), (new, False), (ours, True)]
+    assert nodes.ec2.counted("DescribeInstances") == 2
+
+
 def test_instances_of_the_image_that_are_another_farms_do_not_count(nodes: Nodes) -> None:
     nodes.ec2.launch(POOL, image="ami-1", tags={"nommerctl:farm": "another"})
     ours = nodes.ec2.launch(POOL, image="ami-1", tags=TAGS)
