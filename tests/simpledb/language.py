@@ -1,4 +1,4 @@
-"""The language of Select: what an expression asks for, read without looking at any domain.
+"""The language of Select: reads an expression, and refuses what is none or asks for too much.
 
 `not` binds closest, then `and`, `or`, and last `intersection`: the guide does not say, and SQL has it so for the first
 three; `intersection` came from an older language whose predicates it joined whole.
@@ -6,9 +6,9 @@ three; `intersection` came from an older language whose predicates it joined who
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from tests.simpledb.expressions import Chain, Comparison, Condition, Not, Order, Selection, Subject, comparisons
 from tests.simpledb.refusals import RefusedError, invalid
 
 DEFAULT_LIMIT = 100
@@ -53,62 +53,6 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is compared: an attribute, or the item's name (None)."""
-
-    name: str | None
-    every: bool = False
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """`operator` is a sign or its words: `=`, `not like`, `between`, `in`, `is null`."""
-
-    subject: Subject
-    operator: str
-    values: tuple[str, ...] = ()
-
-    @property
-    def is_of_values(self) -> bool:
-        """Whether it looks at each value, not at whether there is one."""
-        return not self.operator.startswith("is ")
-
-
-@dataclass(frozen=True)
-class Not:
-    part: "Condition"
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Conditions joined by one word: `and`, `or`, `intersection`."""
-
-    word: str
-    parts: tuple["Condition", ...]
-
-
-Condition: TypeAlias = Comparison | Not | Chain
-
-
-@dataclass(frozen=True)
-class Order:
-    subject: Subject
-    descending: bool
-
-
-@dataclass(frozen=True)
-class Selection:
-    """`attributes` None are all of them, () none: only the names of items. No limit is said by None."""
-
-    attributes: tuple[str, ...] | None
-    counts: bool
-    domain: str
-    where: Condition | None
-    order: Order | None
-    limit: int | None
-
-
 def read(expression: str) -> Selection:
     """Read an expression.
 
@@ -124,18 +68,6 @@ def read(expression: str) -> Selection:
         raise invalid(str(selection.limit), "MaxNumberOfItems", "MaxNumberOfItems must be between 1 and 2500.")
     _check_order(selection.order, compared)
     return selection
-
-
-def comparisons(condition: Condition) -> Iterator[Comparison]:
-    """Yield all comparisons of a condition."""
-    match condition:
-        case Comparison():
-            yield condition
-        case Not(part):
-            yield from comparisons(part)
-        case Chain(parts=parts):
-            for part in parts:
-                yield from comparisons(part)
 
 
 def _check_size(compared: list[Comparison]) -> None:

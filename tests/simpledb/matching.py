@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
-from tests.simpledb.language import Chain, Comparison, Condition, Not, Selection, Subject
+from tests.simpledb.expressions import Chain, Comparison, Condition, Not, Selection, Subject
 
 Item: TypeAlias = Mapping[str, frozenset[str]]
 
@@ -49,22 +49,19 @@ def _place(selection: Selection, name: str, item: Item) -> Place | None:
 
 def matches(condition: Condition, name: str, item: Item) -> bool:
     """Whether a condition holds for an item."""
+    subject = _subject(condition)
+    if subject is not None:
+        return _hold_of_values(subject, [condition], name, item)
     match condition:
         case Not(part):
             return not matches(part, name, item)
-        case Comparison(subject=subject):
-            if condition.is_of_values:
-                return _hold_of_values(subject, [condition], name, item)
-            return bool(_values(subject, name, item)) is (condition.operator == "is not null")
+        case Comparison(subject=compared):
+            return bool(_values(compared, name, item)) is (condition.operator == "is not null")
         case Chain(word, parts):
-            if word == "intersection":
-                return all(matches(part, name, item) for part in parts)
             if word == "and":
                 return _all_hold(condition, name, item)
-            common = _subject(condition)
-            if common is not None:
-                return _hold_of_values(common, [condition], name, item)
-            return any(matches(part, name, item) for part in parts)
+            joined = any if word == "or" else all
+            return joined(matches(part, name, item) for part in parts)
 
 
 def _all_hold(chain: Chain, name: str, item: Item) -> bool:

@@ -1,4 +1,4 @@
-"""The operations: each takes the domains and a request's parameters, and returns the XML of its result, if it has any."""
+"""The operations: each takes the domains and a request's parameters, and returns the XML of its result, if any."""
 
 import base64
 import hashlib
@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from tests.simpledb.answers import attributes, element
 from tests.simpledb.domains import Domains, Pair
-from tests.simpledb.language import DEFAULT_LIMIT, Selection, read
+from tests.simpledb.expressions import Selection
+from tests.simpledb.language import DEFAULT_LIMIT, read
 from tests.simpledb.matching import Place, found
 from tests.simpledb.parameters import Parameters
 from tests.simpledb.refusals import RefusedError, invalid

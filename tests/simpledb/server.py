@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -74,7 +74,7 @@ class SimpleDB:
                 item: {name: set(values) for name, values in attributes.items()} for item, attributes in items.items()
             }
 
-    def put(self, domain: str, name: str, attributes: Mapping[str, str | Iterable[str]]) -> None:
+    def put(self, domain: str, name: str, attributes: Mapping[str, str | Sequence[str]]) -> None:
         """Write as another program does: these attributes are replaced, whatever they are now. Makes the domain."""
         pairs = [
             Pair(attribute, value, replace=True)

@@ -3,6 +3,8 @@
 The guide's `keyword` and `author` in some queries are written here as the data has them: names are case-sensitive.
 """
 
+# ruff: noqa: S608 - what is put together here is SimpleDB's, of these tests
+
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,7 +101,7 @@ def _books(server: SimpleDB) -> None:
 
 @pytest.mark.parametrize(("where", "names"), QUERIES.items())
 def test_a_sample_query_finds_what_the_guide_says(sdb: "SimpleDBClient", where: str, names: set[str]) -> None:
-    found = sdb.select(SelectExpression=f"select * from mydomain where {where}").get("Items", [])  # noqa: S608
+    found = sdb.select(SelectExpression=f"select * from mydomain where {where}").get("Items", [])
 
     assert {item["Name"] for item in found} == names
 
@@ -108,7 +110,7 @@ def test_a_sample_query_finds_what_the_guide_says(sdb: "SimpleDBClient", where: 
 def test_a_sorted_sample_query_has_the_order_that_the_guide_says(
     sdb: "SimpleDBClient", rest: str, names: list[str]
 ) -> None:
-    found = sdb.select(SelectExpression=f"select itemName() from mydomain {rest}")["Items"]  # noqa: S608
+    found = sdb.select(SelectExpression=f"select itemName() from mydomain {rest}")["Items"]
 
     assert [item["Name"] for item in found] == names
 
@@ -116,3 +118,13 @@ def test_a_sorted_sample_query_has_the_order_that_the_guide_says(
 def test_an_order_by_what_no_predicate_is_about_is_an_error(sdb: "SimpleDBClient") -> None:
     with pytest.raises(ClientError, match="InvalidSortExpression"):
         sdb.select(SelectExpression="select * from mydomain order by Year asc")
+
+
+@pytest.mark.parametrize(
+    ("rest", "count"),
+    [("where Title = 'The Right Stuff'", "1"), ("where Year > '1985'", "3"), ("limit 500", "6"), ("limit 4", "4")],
+)
+def test_a_sample_count_is_what_the_guide_says(sdb: "SimpleDBClient", rest: str, count: str) -> None:
+    found = sdb.select(SelectExpression=f"select count(*) from mydomain {rest}")["Items"]
+
+    assert found == [{"Name": "Domain", "Attributes": [{"Name": "Count", "Value": count}]}]
