@@ -25,17 +25,23 @@ def found(selection: Selection, items: Mapping[str, Item], after: Place | None =
     Without an order by, the order is one that looks like none, for none is promised; it is the same at each page.
     """
     descending = selection.order is not None and selection.order.descending
-    places = sorted(
+    return sorted(
         (
             (place, name)
-            for name, item in items.items()
+            for name, item in _candidates(selection.where, items).items()
             if selection.where is None or matches(selection.where, name, item)
             if (place := _place(selection, name, item)) is not None
             if after is None or (place < after if descending else place > after)
         ),
         reverse=descending,
     )
-    return list(places)
+
+
+def _candidates(where: Condition | None, items: Mapping[str, Item]) -> Mapping[str, Item]:
+    """The items to look at: few, where the condition names them."""
+    if isinstance(where, Comparison) and where.subject.name is None and where.operator in {"=", "in"}:
+        return {name: items[name] for name in where.values if name in items}
+    return items
 
 
 def _place(selection: Selection, name: str, item: Item) -> Place | None:

@@ -11,7 +11,7 @@ from tests.simpledb.answers import attributes, element
 from tests.simpledb.domains import Domains, Pair
 from tests.simpledb.expressions import Selection
 from tests.simpledb.language import DEFAULT_LIMIT, read
-from tests.simpledb.matching import Place, found
+from tests.simpledb.matching import Item, Place, found
 from tests.simpledb.parameters import Parameters
 from tests.simpledb.refusals import RefusedError, invalid
 
@@ -86,21 +86,28 @@ def select(domains: Domains, asked: Parameters) -> str:
     items = domains.items(selection.domain, consistent=asked.flag("ConsistentRead"))
     matched = found(selection, items, _place(selection, asked.get("NextToken")))
     if selection.counts:
-        page = matched if selection.limit is None else matched[: selection.limit]
-        count = attributes({"Count": [str(len(page))]}, None)
-        result = f"<Item>{element('Name', 'Domain')}{count}</Item>"
+        size = len(matched) if selection.limit is None else min(selection.limit, len(matched))
+        count = attributes({"Count": [str(size)]}, None)
+        page = [f"<Item>{element('Name', 'Domain')}{count}</Item>"]
     else:
-        page = []
-        result = ""
-        for place, name in matched[: selection.limit or DEFAULT_LIMIT]:
-            item = f"<Item>{element('Name', name)}{attributes(items[name], selection.attributes)}</Item>"
-            if page and len(result.encode()) + len(item.encode()) > LARGEST_RESULT:
-                break
-            page.append((place, name))
-            result += item
-    if len(page) == len(matched):
-        return result
-    return result + element("NextToken", _token(_meaning(selection), *page[-1][0]))
+        page = _page(selection, items, [name for _, name in matched])
+        size = len(page)
+    if size < len(matched):
+        page.append(element("NextToken", _token(_meaning(selection), *matched[size - 1][0])))
+    return "".join(page)
+
+
+def _page(selection: Selection, items: Mapping[str, Item], names: Sequence[str]) -> list[str]:
+    """Return the XML of the first of these items: as many as the limit lets, and the size of an answer."""
+    page: list[str] = []
+    left = LARGEST_RESULT
+    for name in names[: selection.limit or DEFAULT_LIMIT]:
+        item = f"<Item>{element('Name', name)}{attributes(items[name], selection.attributes)}</Item>"
+        left -= len(item.encode())
+        if page and left < 0:
+            break
+        page.append(item)
+    return page
 
 
 OPERATIONS: Mapping[str, Operation] = {
