@@ -86,7 +86,10 @@ class JobStore(JobReads, Protocol):
     """The job store. Every write is atomic per job, and lasting when it has been answered."""
 
     def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
-        """Store new jobs, with version 1, and return each as it now stands in the store.
+        """Store new jobs, and return each as it now stands in the store.
+
+        The first version is the job's own and one, so 1 for a new one: a record that comes from another store does not
+        go back in version, by which caches tell what is newer.
 
         Up to 100 are stored all or none; more of them in order, a hundred (or what a store takes) at a time: an error
         leaves the first ones stored. A job whose id exists is left as it is and returned as it stands: so to submit
@@ -97,10 +100,11 @@ class JobStore(JobReads, Protocol):
         """Read a job, apply a move of domain/moves.py, write the result if nobody wrote in between; return it.
 
         A store across a network does without the reading at first if it is given the job, as it was read last. The
-        write is conditional on the `version` that was read and raises it by one. When somebody did write in
-        between, the job is read and the move is applied again, so `move` may run several times and must be pure.
-        What `move` raises (IllegalMoveError, LeaseLostError) comes out unchanged and nothing is written. A `move` that
-        returns the very object it was given writes nothing. An unknown id raises UsageError.
+        write is conditional on the `version` that was read and raises it by one; or that of what the move returned, if
+        it is higher, as that of a record from another store may be. When somebody did write in between, the job is read
+        and the move is applied again, so `move` may run several times and must be pure. What `move` raises
+        (IllegalMoveError, LeaseLostError) comes out unchanged and nothing is written. A `move` that returns the very
+        object it was given writes nothing. An unknown id raises UsageError.
         """
 
     def transitions(self, steps: Sequence[tuple[EncodingJob, Move]]) -> list[EncodingJob]:

@@ -60,6 +60,13 @@ def test_a_submitted_job_reads_back_whole(job_store: JobStore) -> None:
     assert job_store.get([job.id]) == {job.id: answered}
 
 
+def test_a_job_from_another_store_does_not_go_back_in_version(job_store: JobStore) -> None:
+    (job,) = job_store.submit([make_job(1, version=41)])
+
+    assert job.version == 42
+    assert job_store.get([job.id]) == {job.id: job}
+
+
 def test_submit_answers_in_the_order_it_was_asked(job_store: JobStore) -> None:
     job_store.submit([make_job(2)])
 
@@ -238,6 +245,16 @@ def test_a_transition_writes_the_move_and_raises_the_version(job_store: JobStore
 
     assert (written.state, written.version) == (JobState.ABANDONED, 2)
     assert job_store.get([job_id(1)]) == {job_id(1): written}
+
+
+def test_a_move_to_the_record_of_another_store_does_not_go_back_in_version(job_store: JobStore) -> None:
+    first, second = job_store.submit([make_job(1), make_job(2)])
+
+    written = job_store.transition(first, lambda job: structs.replace(job, told=7, version=41))
+    (other,) = job_store.transitions([(second, lambda job: structs.replace(job, told=7, version=41))])
+
+    assert (written.version, other.version) == (42, 42)
+    assert job_store.get([first.id, second.id]) == {first.id: written, second.id: other}
 
 
 def test_a_move_that_changes_nothing_writes_nothing(job_store: JobStore) -> None:

@@ -54,7 +54,7 @@ class FakeJobStore:
 
     def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
         with self._lock:
-            return [self.jobs.setdefault(job.id, structs.replace(job, version=1)) for job in jobs]
+            return [self.jobs.setdefault(job.id, structs.replace(job, version=job.version + 1)) for job in jobs]
 
     def transitions(self, steps: Sequence[tuple[EncodingJob, Move]]) -> list[EncodingJob]:
         written = []
@@ -75,7 +75,7 @@ class FakeJobStore:
             moved = move(job)
             if moved is job:
                 return job
-            moved = structs.replace(moved, version=job.version + 1)
+            moved = structs.replace(moved, version=max(job.version, moved.version) + 1)
             with self._lock:
                 if self.jobs.get(job_id) is job:
                     self.jobs[job_id] = moved

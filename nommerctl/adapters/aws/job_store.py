@@ -37,7 +37,7 @@ class DynamoJobStore(DynamoJobReads):
         """Store new jobs in transactions of up to 100; those whose id exists come back as they stand."""
         new: dict[JobId, EncodingJob] = {}
         for job in jobs:
-            new.setdefault(job.id, structs.replace(job, version=1))
+            new.setdefault(job.id, structs.replace(job, version=job.version + 1))
         items = {job_id: fit_to_submit(job) for job_id, job in new.items()}
         stand: dict[JobId, EncodingJob] = {}
         for batch in transactions(items, WRITTEN_AT_ONCE, size=lambda job_id: bytes_of(items[job_id])):
@@ -150,7 +150,7 @@ class DynamoJobStore(DynamoJobReads):
 def _made(job: EncodingJob, move: Move) -> EncodingJob:
     """Return what a move makes of a job as it is to be written, the job itself if it changes nothing."""
     moved = move(job)
-    return job if moved is job else fit_to_store(structs.replace(moved, version=job.version + 1))
+    return job if moved is job else fit_to_store(structs.replace(moved, version=max(job.version, moved.version) + 1))
 
 
 def _ventured(job: EncodingJob, move: Move) -> EncodingJob | None:

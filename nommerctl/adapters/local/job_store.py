@@ -175,7 +175,7 @@ def _moved(connection: sqlite3.Connection, job_id: JobId, move: Move) -> Encodin
     moved = move(job)
     if moved is job:
         return job
-    moved = structs.replace(moved, version=job.version + 1)
+    moved = structs.replace(moved, version=max(job.version, moved.version) + 1)
     _update(connection, job, moved)
     return moved
 
@@ -184,7 +184,7 @@ def _inserted(connection: sqlite3.Connection, job: EncodingJob) -> EncodingJob:
     standing = _read(connection, job.id)
     if standing is not None:
         return standing
-    first = structs.replace(job, version=1)
+    first = structs.replace(job, version=job.version + 1)
     columns = _indexed(first) | {"id": job.id, "body": sealed(first)}
     marks = ", ".join("?" * len(columns))
     connection.execute(f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})", (*columns.values(),))  # noqa: S608 - names of columns
