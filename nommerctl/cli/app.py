@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nommerctl import __version__
-from nommerctl.cli import aws, inspect, jobs, passes, setup
+from nommerctl.cli import aws, inspect, jobs, passes, setup, store
 from nommerctl.cli.panels import INSPECT, JOBS, PASSES, SETUP, PanelGroup
 
 
@@ -103,6 +103,9 @@ def build() -> typer.Typer:
     account.command("iam-policy")(aws.iam_policy)
     account.command("teardown")(aws.teardown)
     app.add_typer(account, name="aws", rich_help_panel=SETUP)
+    stores = _group("Leave one backend for another.")
+    stores.command("copy")(store.copy)
+    app.add_typer(stores, name="store", rich_help_panel=SETUP)
     queue = _group("Inspect and repair the queue of new jobs.")
     dead = _group("Messages that were received too often.")
     dead.command("list")(jobs.dead_list)
