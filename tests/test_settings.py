@@ -369,7 +369,7 @@ def test_an_interval_that_cron_cannot_keep_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", config_fields().values(), ids=lambda field: str(field.name))
 def test_every_setting_is_described_and_of_a_kind_that_the_sentences_know(field: ConfigField) -> None:
     assert field.description.endswith(".")
-    assert field.kind in {int, str, tuple} or field.is_duration or field.choices
+    assert field.kind in {bool, int, str, tuple} or field.is_duration or field.choices
 
 
 # --- what nodes read of them -----------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ def toml_value(field: ConfigField, settings: Settings) -> str:
     value: str | int | float | tuple[str, ...] = field.of(settings)
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml_string, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     if field.is_duration:
         return _toml_string(duration_text(float(value)))
     return _toml_string(value) if isinstance(value, str) else str(value)

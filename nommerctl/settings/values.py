@@ -84,6 +84,8 @@ def _allowed(field: ConfigField) -> str:
         return f"a duration{above} such as 90s, 15min, 24h or 14d"
     if field.choices:
         return " or ".join(repr(choice) for choice in field.choices)
+    if field.kind is bool:
+        return "true or false"
     if field.kind is int:
         return f"a whole number of at least {_limit(field, 'ge')}"
     if field.kind is tuple:

@@ -21,8 +21,8 @@ from tests.fakes.clock import START
 
 def values_of(field: ConfigField) -> st.SearchStrategy[Any]:
     """Every value that a setting may have, from its type and limits in config.py."""
-    if field.choices:
-        return st.sampled_from(field.choices)
+    if field.choices or field.kind is bool:
+        return st.sampled_from(field.choices or (False, True))
     if field.is_duration:
         lowest = min(convert(number, float) for number in (0, 1e-9) if accepts(field, number))
         return st.floats(lowest, LONGEST) | st.integers(1, int(LONGEST)).map(float)
