@@ -35,6 +35,22 @@ class UsageError(NommerctlError):
     kind = "usage"
 
 
+class SourceError(UsageError):
+    """A source that is not there, or cannot be encoded."""
+
+
+class DestinationError(UsageError):
+    """A destination that cannot be written."""
+
+
+class OptionsError(UsageError):
+    """Options that ffmpeg cannot, or may not, get."""
+
+
+class CredentialsError(UsageError):
+    """A URI with credentials in it, which would be stored and shown."""
+
+
 class UnreachableError(NommerctlError):
     """The store, a queue, the ledger or the fleet cannot be read or written."""
 

@@ -36,47 +36,69 @@ class Destinations(Protocol):
 
 
 class SchemeStorage:
-    """A ports.Storage made of others. Keys are the schemes of domain/uris.py: `file` is for plain paths."""
+    """A ports.Storage made of others. Keys are the schemes of domain/uris.py: `file` is for plain paths.
 
-    def __init__(self, sources: Mapping[str, Sources], destinations: Mapping[str, Destinations]) -> None:
+    `usable` makes of every URI what the others get, or refuses it by a UsageError.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Sources],
+        destinations: Mapping[str, Destinations],
+        usable: Callable[[str], str] = lambda uri: uri,
+    ) -> None:
         self._sources = sources
         self._destinations = destinations
+        self._usable = usable
 
     def look(self, source: str) -> SourceLook:
         """Look at a source where its scheme says."""
-        return self._source(source, UsageError).look(source)
+        sources, uri = self._source(source, UsageError)
+        return sources.look(uri)
 
     def check_destination(self, dest: str) -> None:
         """Check a destination where its scheme says."""
-        self._destination(dest, UsageError).check_destination(dest)
+        destinations, uri = self._destination(dest, UsageError)
+        destinations.check_destination(uri)
 
     def is_same(self, source: str, dest: str) -> bool:
         """Compare them if they are of one scheme."""
-        return scheme_of(source) == scheme_of(dest) and self._destination(dest, UsageError).is_same(source, dest)
+        if scheme_of(source) != scheme_of(dest):
+            return False
+        destinations, uri = self._destination(dest, UsageError)
+        return destinations.is_same(self._usable(source), uri)
 
     def fetch(self, source: str, folder: Path, keep_on: Callable[[], None], done: Done = nobody) -> Path:
         """Fetch a source from where its scheme says."""
-        return self._source(source, TransferError).fetch(source, folder, keep_on, done)
+        sources, uri = self._source(source, TransferError)
+        return sources.fetch(uri, folder, keep_on, done)
 
     def output(
         self, dest: str, tag: str, leave_word: Callable[[Path], None] = lambda _: None
     ) -> AbstractContextManager[Output]:
         """Open a place for an output where its scheme says."""
-        return self._destination(dest, TransferError).output(dest, tag, leave_word)
+        destinations, uri = self._destination(dest, TransferError)
+        return destinations.output(uri, tag, leave_word)
 
-    def _source(self, uri: str, error: type[NommerctlError]) -> Sources:
+    def _source(self, uri: str, error: type[NommerctlError]) -> tuple[Sources, str]:
         scheme = scheme_of(uri)
         if scheme not in self._sources:
             msg = f"a source cannot be '{scheme}:' with this backend: it takes {_listed(self._sources)}"
             raise error(msg)
-        return self._sources[scheme]
+        return self._sources[scheme], self._used(uri, error)
 
-    def _destination(self, uri: str, error: type[NommerctlError]) -> Destinations:
+    def _destination(self, uri: str, error: type[NommerctlError]) -> tuple[Destinations, str]:
         scheme = scheme_of(uri)
         if scheme not in self._destinations:
             msg = f"a destination cannot be '{scheme}:' with this backend: it takes {_listed(self._destinations)}"
             raise error(msg)
-        return self._destinations[scheme]
+        return self._destinations[scheme], self._used(uri, error)
+
+    def _used(self, uri: str, kind: type[NommerctlError]) -> str:
+        try:
+            return self._usable(uri)
+        except UsageError as error:
+            raise kind(str(error)) from error
 
 
 def _listed(schemes: Mapping[str, object]) -> str:

@@ -179,12 +179,19 @@ class FfmpegSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[storage]: sources that are fetched."""
+    """[storage]: sources that are fetched, destinations that are written."""
 
     http_max_bytes: Annotated[PositiveCount, Meta(description="Largest source fetched by HTTP, in bytes.")] = 100 * GIB
     http_time_limit: Annotated[
         PositiveDuration, Meta(description="Longest time that fetching one source may take.")
     ] = 2 * HOUR
+    strip_credentials: Annotated[
+        bool,
+        Meta(
+            description="Drop the keys of AWS that s3://KEY:SECRET@bucket/key has in it, as media-nommer's producers"
+            " wrote; else such a URI is refused. The farm's own credentials are used either way."
+        ),
+    ] = False
 
 
 class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from nommerctl.domain.text import shown
 from nommerctl.errors import UsageError
@@ -13,6 +14,12 @@ MOST_KEY_BYTES = 1024
 
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
+_KEYS = re.compile(r"s3://[^/?#:@]*(?P<secret>:[^@]*)?@(?P<rest>.*)", re.DOTALL | re.IGNORECASE)
+"""As media-nommer read them: the first `@` ends them, whatever slashes the secret has. A key id holds none."""
+
+_AWS_SECRET = re.compile(r":[A-Za-z0-9/+=]{40}")
+_MORE_AT = re.compile("@|%40")
 
 _WILD = re.compile(r"[*?$\\]")
 """What IAM reads as something else in the name of a resource: wildcards and variables."""
@@ -53,6 +60,21 @@ def normalised_s3(uri: str) -> str:
         msg = f"'{shown(uri)}' is too long for S3: its key has {length} bytes, the limit is {MOST_KEY_BYTES}"
         raise UsageError(msg)
     return f"s3://{place.bucket}/{place.key}"
+
+
+def without_keys(uri: str) -> str:
+    """Return an S3 URI without the keys of AWS that media-nommer had before its bucket: `s3://KEY:SECRET@bucket/key`.
+
+    It stays as it is if it has none, and if they cannot be told from the rest: where there is another `@`, the secret
+    ends at the first one only if it is as long as AWS makes them, and of their characters, encoded or not.
+    """
+    found = _KEYS.match(uri)
+    if found is None:
+        return uri
+    secret, rest = found["secret"], found["rest"]
+    if secret is not None and _MORE_AT.search(secret + rest) and not _AWS_SECRET.fullmatch(unquote(secret)):
+        return uri
+    return f"s3://{rest}"
 
 
 def is_part_of_bucket(text: str) -> bool:

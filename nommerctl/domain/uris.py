@@ -10,9 +10,9 @@ import re
 from urllib.parse import unquote, unquote_to_bytes
 
 from nommerctl.domain.credentials import has_credentials
-from nommerctl.domain.s3_uris import S3, normalised_s3, s3_place
+from nommerctl.domain.s3_uris import S3, normalised_s3, s3_place, without_keys
 from nommerctl.domain.text import shown
-from nommerctl.errors import UsageError
+from nommerctl.errors import CredentialsError, UsageError
 
 FILE = "file"
 HTTP_SCHEMES = frozenset({"http", "https"})
@@ -43,19 +43,27 @@ def _scheme(text: str) -> str | None:
     return scheme if scheme in _SCHEMES or text.startswith("//", match.end()) else None
 
 
-def normalised(text: str, cwd: str, schemes: frozenset[str] = LOCAL_SCHEMES) -> str:
+def normalised(text: str, cwd: str, schemes: frozenset[str] = LOCAL_SCHEMES, *, strip_credentials: bool = False) -> str:
     """Return a source or destination as it is stored: an absolute path, an S3 URI, or an HTTP URL as it was given.
 
     `cwd` is the working folder without symbolic links, as getcwd(3) gives it; `schemes` are those that the backend
     takes. A slash at the end stays: it says that a folder is meant, and a bucket alone gets one. So does `..` after a
     name, because only the file system knows where it leads when that name is a symbolic link; what `..` takes away
-    from `cwd` is taken away here. UsageError for what can be none of these.
+    from `cwd` is taken away here. With `strip_credentials` an S3 URI loses the keys of AWS in it.
+
+    Raises:
+        CredentialsError: it has a user name, a password or a key in it.
+        UsageError: it can be none of these.
     """
     _check_storable(text)
     scheme = _scheme(text)
     if scheme is None:
         return _absolute(text, cwd)
-    _check_no_credentials(text, scheme, schemes)
+    if scheme == S3 and S3 in schemes:
+        return _keyless(text, strip_credentials=strip_credentials)
+    if has_credentials(text):
+        msg = f"a {scheme}: URI with a user name or password in it is refused: it would be stored and shown"
+        raise CredentialsError(msg)
     if scheme in schemes:
         return _normalised_uri(text, scheme, cwd)
     hint = "" if text.startswith("//", len(scheme) + 1) else f"; a file of that name is './{shown(text)}'"
@@ -67,22 +75,35 @@ def normalised(text: str, cwd: str, schemes: frozenset[str] = LOCAL_SCHEMES) -> 
 def _normalised_uri(uri: str, scheme: str, cwd: str) -> str:
     if scheme == FILE:
         return _absolute(_file_uri_path(uri), cwd)
-    if scheme == S3:
-        return normalised_s3(uri)
     check_http_url(uri)
     return uri
 
 
-def _check_no_credentials(uri: str, scheme: str, schemes: frozenset[str]) -> None:
-    if not has_credentials(uri):
-        return
-    msg = f"a {scheme}: URI with a user name or password in it is refused: it would be stored and shown"
-    if scheme == S3 and S3 in schemes:
+def usable(uri: str, *, strip_credentials: bool) -> str:
+    """Return the source or destination of a job as it is used, wherever the job comes from.
+
+    An S3 URI is as `normalised` makes it, and refused as there; what others stored may have keys in it. All the rest is
+    as it was.
+    """
+    return _keyless(uri, strip_credentials=strip_credentials) if _scheme(uri) == S3 else uri
+
+
+def _keyless(uri: str, *, strip_credentials: bool) -> str:
+    """Return an S3 URI as it is stored, which has no keys in it."""
+    fit = without_keys(uri) if strip_credentials else uri
+    if not has_credentials(fit):
+        return normalised_s3(fit)
+    msg = (
+        "an s3: URI with a user name or password in it is refused, keys of AWS too: it would be stored and shown; "
+        "give the farm access instead (aws.buckets for its nodes, your profile for you), or set "
+        "storage.strip_credentials = true to have such keys dropped"
+    )
+    if strip_credentials:
         msg = (
-            "an s3: URI with a user name or password in it is refused, keys of AWS too: it would be stored and shown; "
-            "allow the bucket to the role of the nodes, and to your profile, instead"
+            "an s3: URI has keys or a password in it that cannot be told from the rest of it: write it without them, "
+            "as s3://bucket/folder/name"
         )
-    raise UsageError(msg)
+    raise CredentialsError(msg)
 
 
 def check_notify_url(url: str) -> None:
@@ -90,7 +111,7 @@ def check_notify_url(url: str) -> None:
     _check_storable(url)
     if has_credentials(url):
         msg = "a notify URL with a user name or password in it is refused: it would be stored and shown"
-        raise UsageError(msg)
+        raise CredentialsError(msg)
     check_http_url(url)
 
 
@@ -101,7 +122,7 @@ def check_http_url(url: str) -> None:
         raise UsageError(msg)
     if has_credentials(url):
         msg = "a URL with a user name or password in it is refused"
-        raise UsageError(msg)
+        raise CredentialsError(msg)
     before_blank = re.split(r"[\s\x00-\x1f\x7f]", url, maxsplit=1)[0]
     if before_blank != url:
         msg = f"a URL has a blank or control character after '{shown(before_blank)}': write a space as %20"

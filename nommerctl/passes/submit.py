@@ -12,7 +12,7 @@ from nommerctl.domain.options import muxer_for
 from nommerctl.domain.text import shown, storable
 from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import LOCAL_SCHEMES, check_notify_url, file_name_stem, normalised
-from nommerctl.errors import UsageError
+from nommerctl.errors import DestinationError, SourceError, UsageError
 from nommerctl.ports import JobStore, Queue, SourceLook, Storage, Together
 
 A = TypeVar("A")
@@ -35,7 +35,8 @@ class Each(Protocol):
 class Request(Struct, frozen=True, kw_only=True):
     """What somebody asks for. `dest` is a file, or a folder if it ends with a slash or is one (`dest_is_folder`).
 
-    `schemes` are those of the sources and destinations that the backend takes.
+    `schemes` are those of the sources and destinations that the backend takes; with `strip_credentials` the keys of AWS
+    in them are dropped.
     """
 
     sources: tuple[str, ...]
@@ -50,6 +51,11 @@ class Request(Struct, frozen=True, kw_only=True):
     client_id: str | None = None
     notify_url: str | None = None
     schemes: frozenset[str] = LOCAL_SCHEMES
+    strip_credentials: bool = False
+
+    def place(self, text: str) -> str:
+        """Return a source or destination as it is stored."""
+        return normalised(text, self.cwd, self.schemes, strip_credentials=self.strip_credentials)
 
 
 def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> tuple[EncodingJob, ...]:
@@ -80,11 +86,10 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
 
 
 def _job(request: Request, source: str, *, now: Instant, new_id: Callable[[], str]) -> EncodingJob:
-    source = normalised(source, request.cwd, request.schemes)
-    dest = normalised(request.dest, request.cwd, request.schemes)
+    source, dest = request.place(source), request.place(request.dest)
     if request.dest_is_folder:
         folder = dest if dest.endswith("/") else f"{dest}/"
-        dest = normalised(f"{folder}{file_name_stem(source)}{request.suffix}", request.cwd, request.schemes)
+        dest = request.place(f"{folder}{file_name_stem(source)}{request.suffix}")
     job = EncodingJob(
         id=new_id() if request.client_id is None else client_job_id(request.farm, request.client_id),
         source=source,
@@ -115,10 +120,15 @@ def _check_pairs(jobs: Sequence[EncodingJob]) -> None:
 
 
 def check_files(jobs: Sequence[EncodingJob], storage: Storage, *, now: Instant, sleep: Callable[[float], None]) -> None:
-    """UsageError with a sentence for each source that cannot be encoded and each destination that cannot be written."""
+    """UsageError with a sentence for each source that cannot be encoded and each destination that cannot be written.
+
+    If there is one such fault, it is a SourceError or a DestinationError.
+    """
     faults = [fault for fault in file_faults(jobs, storage, now=now, sleep=sleep) if fault is not None]
+    if len(faults) == 1:
+        raise faults[0]
     if faults:
-        raise UsageError("; ".join(dict.fromkeys(faults)))
+        raise UsageError("; ".join(dict.fromkeys(map(str, faults))))
 
 
 def one_by_one(act: Callable[[A], R], things: Sequence[A], /) -> list[R]:
@@ -133,13 +143,13 @@ def file_faults(
     now: Instant,
     sleep: Callable[[float], None],
     each: Each = one_by_one,
-) -> list[str | None]:
+) -> list[UsageError | None]:
     """Return for each job what is wrong with its source or destination, None for nothing.
 
     Sources that were changed just now are looked at twice.
     """
     looks = each(lambda job: _looked(job, storage), jobs)
-    faults = [look if isinstance(look, str) else None for look in looks]
+    faults = [look if isinstance(look, UsageError) else None for look in looks]
     since = now - micros(FRESH)
     fresh = [at for at, look in enumerate(looks) if isinstance(look, SourceLook) and (look.modified or 0) > since]
     if fresh:
@@ -150,27 +160,32 @@ def file_faults(
     return faults
 
 
-def _looked(job: EncodingJob, storage: Storage) -> SourceLook | str:
+def _looked(job: EncodingJob, storage: Storage) -> SourceLook | UsageError:
     """Return what the source looks like, or what is wrong with it or the destination."""
     try:
         look = storage.look(job.source)
-        if look.size == 0:
-            return f"source '{shown(job.source)}' is empty"
+    except UsageError as error:
+        return SourceError(str(error))
+    if look.size == 0:
+        return SourceError(f"source '{shown(job.source)}' is empty")
+    try:
         storage.check_destination(job.dest)
         if storage.is_same(job.source, job.dest):
-            return f"'{shown(job.dest)}' would be written over its own source: give another destination"
+            return DestinationError(
+                f"'{shown(job.dest)}' would be written over its own source: give another destination"
+            )
     except UsageError as error:
-        return str(error)
+        return DestinationError(str(error))
     return look
 
 
-def _grown(source: str, before: SourceLook | str, storage: Storage) -> str | None:
+def _grown(source: str, before: SourceLook | UsageError, storage: Storage) -> UsageError | None:
     try:
         if storage.look(source) == before:
             return None
     except UsageError as error:
-        return str(error)
-    return f"source '{shown(source)}' is still being written: submit it when it is complete"
+        return SourceError(str(error))
+    return SourceError(f"source '{shown(source)}' is still being written: submit it when it is complete")
 
 
 def store_jobs(

@@ -84,7 +84,7 @@ def check_lines(
         there = store.get([job.id for (_, job), _ in some])
         for (number, job), fault in some:
             if job.id not in there:
-                faults.add(number, fault)
+                faults.add(number, str(fault))
     faults.check()
 
 

@@ -17,7 +17,7 @@ from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.config import Backend as BackendName
 from nommerctl.domain.s3_uris import S3
 from nommerctl.domain.schedule import noticed, overdue, overdue_sentence
-from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES
+from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES, usable
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
@@ -261,7 +261,11 @@ class Farm:
         from nommerctl.adapters.aws.s3 import S3Storage
 
         s3 = S3Storage(self.aws.clients, self.state_dir / "outputs")
-        return SchemeStorage(sources={"s3": s3, **sources}, destinations={"s3": s3})
+        return SchemeStorage(
+            sources={"s3": s3, **sources},
+            destinations={"s3": s3},
+            usable=functools.partial(usable, strip_credentials=self.settings.storage.strip_credentials),
+        )
 
     @property
     def schemes(self) -> frozenset[str]:

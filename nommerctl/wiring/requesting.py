@@ -54,9 +54,7 @@ class Requests:
         """Return what a submission asks for; UsageError if it says too much or too little."""
         recipe = self.recipe(submission.preset, submission.options)
         suffix = submission.suffix or recipe.suffix
-        schemes = self._farm.schemes
-        dest = normalised(submission.dest, self._cwd, schemes)
-        folder = dest.endswith("/") or (scheme_of(dest) == FILE and Path(dest).is_dir())
+        folder = self.folder(submission.dest)
         if folder and suffix is None:
             msg = "options do not say how to name files in a folder: add a suffix (--suffix), such as '-small.mp4'"
             raise UsageError(msg)
@@ -72,8 +70,19 @@ class Requests:
             preset=recipe.preset,
             client_id=submission.client_id,
             notify_url=submission.notify_url,
-            schemes=schemes,
+            schemes=self._farm.schemes,
+            strip_credentials=self._farm.settings.storage.strip_credentials,
         )
+
+    def place(self, text: str) -> str:
+        """Return a source or destination as it is stored; UsageError if it can be none."""
+        strip = self._farm.settings.storage.strip_credentials
+        return normalised(text, self._cwd, self._farm.schemes, strip_credentials=strip)
+
+    def folder(self, dest: str) -> bool:
+        """Whether a destination is a folder, and not a file to write."""
+        place = self.place(dest)
+        return place.endswith("/") or (scheme_of(place) == FILE and Path(place).is_dir())
 
     def recipe(self, preset: str | None, options: Path | tuple[EncodePass, ...] | None) -> Recipe:
         """Return what a preset or options say, of which there has to be one."""

@@ -1,5 +1,6 @@
 """One storage made of others: each URI goes to the one that has its scheme."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from nommerctl.adapters.http_source import HttpSource
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.adapters.storage import SchemeStorage
 from nommerctl.domain.config import StorageSettings
+from nommerctl.domain.uris import usable
 from nommerctl.errors import TransferError, UsageError
 from nommerctl.ports import Storage
 from tests.web import reply, serving
@@ -59,3 +61,20 @@ def test_a_scheme_that_nothing_is_there_for_is_refused(storage: Storage, tmp_pat
         storage.check_destination("http://host/a.mp4")
     with pytest.raises(TransferError, match=no_destination):
         storage.output("http://host/a.mp4", "job-1")
+
+
+def test_a_uri_that_is_not_usable_is_refused_before_anything_is_asked_with_its_secret_untold(tmp_path: Path) -> None:
+    files = FileStorage()
+    storage = SchemeStorage(
+        sources={"s3": files}, destinations={"s3": files}, usable=partial(usable, strip_credentials=False)
+    )
+    uri = "s3://AKIAIOSFODNN7EXAMPLE:hunter2@films/a.mov"
+    hint = r"give the farm access instead \(aws\.buckets .* or set storage\.strip_credentials = true"
+    for at_submit in (partial(storage.look, uri), partial(storage.check_destination, uri)):
+        with pytest.raises(UsageError, match=hint) as refused:
+            at_submit()
+        assert "hunter2" not in str(refused.value)
+    for at_work in (partial(storage.fetch, uri, tmp_path, go_on), partial(storage.output, uri, "job-1")):
+        with pytest.raises(TransferError, match=hint) as refused_at_work:
+            at_work()
+        assert "hunter2" not in str(refused_at_work.value)

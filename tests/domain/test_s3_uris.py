@@ -1,13 +1,17 @@
 """URIs of S3: what is stored of them, what is refused and why, and the names made from them."""
 
+from functools import partial
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nommerctl.domain.credentials import has_credentials
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.s3_uris import S3Place, s3_place
-from nommerctl.domain.uris import LOCAL_SCHEMES, file_name_stem, name_in, normalised, scheme_of
-from nommerctl.errors import UsageError
+from nommerctl.domain.uris import LOCAL_SCHEMES, file_name_stem, name_in, normalised, scheme_of, usable
+from nommerctl.errors import CredentialsError, UsageError
 
 CWD = "/home/ann"
 SCHEMES = LOCAL_SCHEMES | {"s3"}
@@ -93,8 +97,73 @@ def test_keys_in_an_s3_uri_are_refused_with_the_reason_and_never_shown(uri: str)
         normalised(uri, CWD, SCHEMES)
     assert str(refused.value) == (
         "an s3: URI with a user name or password in it is refused, keys of AWS too: it would be stored and shown; "
-        "allow the bucket to the role of the nodes, and to your profile, instead"
+        "give the farm access instead (aws.buckets for its nodes, your profile for you), or set "
+        "storage.strip_credentials = true to have such keys dropped"
     )
+
+
+HIDDEN = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+"""As long as AWS makes them; from its documentation."""
+
+ESCAPED = HIDDEN.replace("/", "%2F").replace("+", "%2B")
+
+
+@pytest.mark.parametrize(
+    ("given_text", "stored"),
+    [
+        (f"s3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@films/x/a.mov", "s3://films/x/a.mov"),
+        (f"s3://AKIAIOSFODNN7EXAMPLE:{ESCAPED}@films/x/a.mov", "s3://films/x/a.mov"),
+        (f"S3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@films", "s3://films/"),
+        (f"s3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@films/me@home%40.mov", "s3://films/me@home%40.mov"),
+        ("s3://AKIAIOSFODNN7EXAMPLE:short/and+so@films/a.mov", "s3://films/a.mov"),
+        ("s3://AKIAIOSFODNN7EXAMPLE:@films/a.mov", "s3://films/a.mov"),
+        ("s3://AKIAIOSFODNN7EXAMPLE@films/me@home.mov", "s3://films/me@home.mov"),
+        ("s3://films/a@2x:1.mov", "s3://films/a@2x:1.mov"),
+        ("s3://films/AKIA:b@c.mov", "s3://films/AKIA:b@c.mov"),
+        ("/srv/a@b.mov", "/srv/a@b.mov"),
+        ("http://host/a@b.mov", "http://host/a@b.mov"),
+    ],
+)
+def test_keys_in_an_s3_uri_are_dropped_where_that_is_wanted(given_text: str, stored: str) -> None:
+    assert normalised(given_text, CWD, SCHEMES, strip_credentials=True) == stored
+    assert usable(given_text, strip_credentials=True) == stored
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://AKIAIOSFODNN7EXAMPLE:hunter2@and/hunter3@films/a.mov",  # where does the secret end?
+        "s3://AKIAIOSFODNN7EXAMPLE:hunter2%40and/hunter3@films/a.mov",
+        "s3://AKIAIOSFODNN7EXAMPLE:hunter2@films/hunter3%40.mov",
+        f"s3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@hunter2:hunter3@films/a.mov",
+        f"s3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}%40films/a.mov",
+        "s3:AKIAIOSFODNN7EXAMPLE:hunter2@films/a.mov",
+    ],
+)
+def test_keys_that_cannot_be_told_from_the_rest_are_refused_all_the_same(uri: str) -> None:
+    said = (
+        "an s3: URI has keys or a password in it that cannot be told from the rest of it: write it without them, as "
+        "s3://bucket/folder/name"
+    )
+    for use in (partial(normalised, cwd=CWD, schemes=SCHEMES), usable):
+        with pytest.raises(CredentialsError) as refused:
+            use(uri, strip_credentials=True)
+        assert str(refused.value) == said
+
+
+def test_only_keys_of_s3_are_dropped() -> None:
+    with pytest.raises(CredentialsError, match="a http: URI with a user name or password in it is refused"):
+        normalised("http://me:hunter2@host/a.mov", CWD, SCHEMES, strip_credentials=True)
+
+
+@given(st.from_regex(r"[A-Za-z0-9/+=]{40}", fullmatch=True), KEYS)
+def test_whatever_the_secret_and_the_key_nothing_but_the_secret_is_dropped(secret: str, key: str) -> None:
+    for written in (secret, quote(secret, safe="")):
+        uri = f"s3://AKIAIOSFODNN7EXAMPLE:{written}@films/{key}"
+        try:
+            assert normalised(uri, CWD, SCHEMES, strip_credentials=True) == f"s3://films/{key}"
+        except CredentialsError:  # the key itself looks like a URI with a password in it
+            assert has_credentials(f"s3://films/{key}")
 
 
 @given(KEYS)
