@@ -26,6 +26,12 @@ def submit(
         str | None,
         typer.Option("--from", metavar="FILE", help="Jobs from a file instead, one a line ('-': standard input)."),
     ] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(
+            "--request", metavar="FILE", help="One job instead, as media-nommer's /job/submit/ took it ('-' likewise)."
+        ),
+    ] = None,
     dest: Annotated[
         str | None, typer.Option("--dest", help="The file to write, or a folder: then each is named after its source.")
     ] = None,
@@ -59,7 +65,29 @@ def submit(
     or options (a list of passes, or a file that has it), suffix, client_id, notify_url; flags give what lines leave
     out. The same line is the same job: after an interruption, the same command goes on from there. To encode the same
     again, give another client_id.
+
+    --request takes {"source_path": ..., "dest_path": ..., "notify_url": ..., "job_options": {"nommer": "ffmpeg",
+    "options": [...]}} and prints {"success": true, "job_id": ...} or {"success": false, "error_code": ..., "message":
+    ...}. The codes: BADINPUT (no JSON, or not these fields), BADNOMMER, BADOPTIONS, BADSOURCE, BADDEST, BADNOTIFYURL,
+    CREDENTIALS (in a URI), UNAVAILABLE (the farm, not the request: ask again).
     """
+    if request is not None:
+        others = {
+            "SOURCE": sources or None,
+            "--from": file,
+            "--dest": dest,
+            "--preset": preset,
+            "--options": options,
+            "--suffix": suffix,
+            "--client-id": client_id,
+            "--notify-url": notify_url,
+            "--wait": wait or None,
+            "--json": json or None,
+        }
+        _refuse_beside_request([name for name, value in others.items() if value is not None])
+        from nommerctl.cli.job_request import answer_request
+
+        answer_request(ctx, request)
     if file is not None:
         _refuse_beside_file(sources, client_id, wait=wait)
         from nommerctl.cli.bulk import submit_lines
@@ -85,6 +113,13 @@ def submit(
         notify_url=notify_url,
     )
     _submit(open_farm(ctx), submission, wait=wait, json=json)
+
+
+def _refuse_beside_request(others: list[str]) -> None:
+    """UsageError for what does not go with --request."""
+    if others:
+        msg = f"--request says all of the job, and is answered in JSON: leave out {', '.join(others)}"
+        raise UsageError(msg)
 
 
 def _refuse_beside_file(sources: list[str] | None, client_id: str | None, *, wait: bool) -> None:

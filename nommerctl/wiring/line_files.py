@@ -1,4 +1,4 @@
-"""Files of lines, which may be pipes without an end: read a line at a time, within limits."""
+"""Files of lines, or of one document, which may be pipes without an end: read within limits."""
 
 import sys
 from collections.abc import Iterator
@@ -35,6 +35,20 @@ def numbered_lines(file: str) -> Iterator[tuple[int, bytes]]:
     except OSError as error:
         msg = f"{name_of(file)} cannot be read: {reason(error)}"
         raise UsageError(msg) from error
+
+
+def whole_file(file: str, most: int) -> bytes:
+    """Return the content of a file, or of standard input; UsageError if it cannot be read, or has more than `most`."""
+    try:
+        with _opened(file) as opened:
+            content = opened.read(most + 1)
+    except OSError as error:
+        msg = f"{name_of(file)} cannot be read: {reason(error)}"
+        raise UsageError(msg) from error
+    if len(content) > most:
+        msg = f"{name_of(file)} is larger than any request: more than {most // 1024} KB"
+        raise UsageError(msg)
+    return content
 
 
 @contextmanager

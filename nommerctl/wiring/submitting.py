@@ -16,12 +16,13 @@ from nommerctl.errors import (
     AlreadyRunningError,
     EncodingError,
     InterruptedPassError,
+    NommerctlError,
+    OptionsError,
     TerminatedPassError,
     TryAgainError,
-    UsageError,
 )
 from nommerctl.passes.announce import hint
-from nommerctl.passes.submit import check_files, plan_jobs, store_jobs
+from nommerctl.passes.submit import Request, check_files, plan_jobs, store_jobs
 from nommerctl.ports import JobCache
 from nommerctl.wiring import process
 from nommerctl.wiring.farm import Farm
@@ -49,24 +50,34 @@ def submit_jobs(farm: Farm, submission: Submission) -> Submitted:
         UsageError: something about it cannot be used; nothing was stored.
         TerminatedPassError, InterruptedPassError: told to end; the text says whether the jobs have been stored.
     """
+    submitted, trouble = submit_request(farm, Requests(farm).request(submission))
+    if trouble is not None:
+        raise trouble
+    return submitted
+
+
+def submit_request(farm: Farm, request: Request) -> tuple[Submitted, NommerctlError | None]:
+    """Do the same for a request; return what went wrong once the jobs were stored, instead of raising it."""
     now = farm.clock()
-    request = Requests(farm).request(submission)
     asked = plan_jobs(request, now=now, new_id=process.new_job_id)
     check_files(asked, farm.storage, now=now, sleep=sleep)
     check_ffmpeg(farm, encoders(request.options))
     cache, warmed = ready(farm)
     limits = Limits(farm.settings.farm.time_limit)
     with limits.in_force(), farm.heeding(limits.heed):  # so that no signal comes in the midst of this
-        stored = _store(farm, asked, cache)
+        stored, trouble = _store(farm, asked, cache)
         interruption = limits.interruption()
-        if interruption is not None:
+        if trouble is None and interruption is not None:
             msg = f"told to end, after {counted(len(stored), 'job')} had been stored: see `nommerctl list`"
-            raise type(interruption)(msg)
-    return Submitted(asked, stored, warmed)
+            trouble = type(interruption)(msg)
+    return Submitted(asked, stored, warmed), trouble
 
 
-def _store(farm: Farm, asked: Sequence[EncodingJob], cache: JobCache | None) -> list[EncodingJob]:
+def _store(
+    farm: Farm, asked: Sequence[EncodingJob], cache: JobCache | None
+) -> tuple[list[EncodingJob], NommerctlError | None]:
     backend = farm.backend
+    trouble: NommerctlError | None = None
     try:
         stored = store_jobs(
             asked, store=backend.store, new_jobs=backend.new_jobs, changes=backend.changes, together=backend.together
@@ -75,11 +86,12 @@ def _store(farm: Farm, asked: Sequence[EncodingJob], cache: JobCache | None) -> 
         stored = _stored_all_the_same(farm, asked)
         if not stored:
             raise
-        _hint(cache, stored)
         msg = f"{error}; but {counted(len(stored), 'job')} stored: do not submit again, refresh will queue what waits"
-        raise type(error)(msg) from error
-    _hint(cache, stored)
-    return stored
+        trouble = type(error)(msg)
+        trouble.__cause__ = error
+    if cache is not None:
+        hint(cache, stored)
+    return stored, trouble
 
 
 def _stored_all_the_same(farm: Farm, asked: Sequence[EncodingJob]) -> list[EncodingJob]:
@@ -89,19 +101,14 @@ def _stored_all_the_same(farm: Farm, asked: Sequence[EncodingJob]) -> list[Encod
     return []
 
 
-def _hint(cache: JobCache | None, stored: Sequence[EncodingJob]) -> None:
-    if cache is not None:
-        hint(cache, stored)
-
-
 def check_ffmpeg(farm: Farm, needed: frozenset[str]) -> None:
-    """UsageError if no ffmpeg here has these encoders, where the workers of the farm are on this machine."""
+    """OptionsError if no ffmpeg here has these encoders, where the workers of the farm are on this machine."""
     if not farm.is_local:
         return
     try:
         find_ffmpeg(farm.settings.ffmpeg.path, needed, process.search_path())
     except EncodingError as error:
-        raise UsageError(str(error)) from error
+        raise OptionsError(str(error)) from error
 
 
 def ready(farm: Farm) -> tuple[JobCache | None, Outcome | None]:
