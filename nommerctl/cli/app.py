@@ -94,6 +94,7 @@ def build() -> typer.Typer:
     _add(app, SETUP, setup.demo, setup.doctor)
     config = _group("Write, check and show the settings.")
     config.command("generate")(setup.config_generate)
+    config.command("import")(setup.config_import)
     config.command("validate")(setup.config_validate)
     config.command("show")(setup.config_show)
     app.add_typer(config, name="config", rich_help_panel=SETUP)

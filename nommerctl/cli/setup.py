@@ -1,11 +1,11 @@
 """Setting up: a demonstration, a checkup, the settings, the lines of a crontab."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
-from nommerctl.cli.context import complain, emit, open_farm, terminal
+from nommerctl.cli.context import complain, emit, narrate, open_farm, terminal
 from nommerctl.cli.options import Json
 from nommerctl.errors import UsageError
 
@@ -73,17 +73,41 @@ def schedule(
         )
 
 
-def config_generate(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this new file instead of stdout.")
-    ] = None,
-) -> None:
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this new file instead of stdout.")
+]
+
+
+def config_generate(output: Output = None) -> None:
     """Print a settings file: every key, its default, its meaning."""
     from nommerctl.domain.config import Settings
-    from nommerctl.domain.text import shown
     from nommerctl.render.config import config_text
 
-    text = config_text(Settings())
+    _write_settings(config_text(Settings()), output)
+
+
+def config_import(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="nomconf.py ('-': standard input).", show_default=False)],
+    output: Output = None,
+) -> None:
+    """Turn media-nommer's settings into a settings file.
+
+    The old file is read and not executed. Each of its settings that has a place here gets it; what has none is listed
+    on standard error, and at the end of the file, with the reason. No key of AWS is kept.
+    """
+    from nommerctl.render.taken_over import left_out_sentence
+    from nommerctl.wiring.importing import import_nomconf
+
+    text, takeover = import_nomconf(file)
+    _write_settings(text, output)
+    for each in takeover.left_out:
+        narrate(f"nommerctl: {'not taken over: ' if each.line else ''}{left_out_sentence(each)}")
+
+
+def _write_settings(text: str, output: Path | None) -> None:
+    """Write a settings file to a file that must be new, or else to standard output."""
+    from nommerctl.domain.text import shown
+
     if output is None:
         emit(text)
         return

@@ -8,7 +8,9 @@ from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import ConfigField, config_fields, section_description
 from nommerctl.domain.durations import duration_text
 
-_WIDTH = 100
+WIDTH = 100
+"""Of comments, in characters."""
+
 _HEADING = (
     "Settings of nommerctl. A key that is left out, or a whole section, has its default."
     " Durations take a unit: 90s, 15min, 24h, 14d, or several, 1h30min."
@@ -17,16 +19,20 @@ _HEADING = (
 
 def config_text(settings: Settings) -> str:
     """Return a settings file with every key, its value and its meaning; reading it gives the same settings."""
-    blocks = [_comment(_HEADING)]
+    blocks = [comment(_HEADING)]
     for section, fields in groupby(config_fields().values(), key=lambda field: field.section):
-        entries = [f"{_comment(field.description)}\n{field.key} = {toml_value(field, settings)}" for field in fields]
-        blocks.append("\n".join([_comment(section_description(section)), f"[{section}]", *entries]))
+        entries = [f"{comment(field.description)}\n{field.key} = {toml_value(field, settings)}" for field in fields]
+        blocks.append("\n".join([comment(section_description(section)), f"[{section}]", *entries]))
     return "\n\n".join(blocks) + "\n"
 
 
 def toml_value(field: ConfigField, settings: Settings) -> str:
     """Return a setting's value as a settings file has it, durations as text with a unit."""
-    value: str | int | float | tuple[str, ...] = field.of(settings)
+    return toml_text(field, field.of(settings))
+
+
+def toml_text(field: ConfigField, value: str | float | tuple[str, ...]) -> str:
+    """Return the same for a value that a setting may have."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml_string, value))}]"
     if isinstance(value, bool):
@@ -41,5 +47,6 @@ def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in wrap(text, _WIDTH))
+def comment(text: str) -> str:
+    """Return text as a comment of as many lines as it takes."""
+    return "\n".join(f"# {line}" for line in wrap(text, WIDTH))

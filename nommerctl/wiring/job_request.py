@@ -32,7 +32,7 @@ def submit_json(farm: Farm, file: str) -> Granted:
     Raises:
         UsageError: of the kinds of domain/job_requests.py; nothing was stored.
     """
-    asked = parse_job_request(whole_file(file, MOST_OPTIONS))
+    asked = parse_job_request(whole_file(file, MOST_OPTIONS, "request"))
     submitted, trouble = submit_request(farm, _request(Requests(farm), asked))
     return Granted(submitted.jobs[0].id, trouble, submitted.warmed)
 

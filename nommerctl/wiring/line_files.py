@@ -37,8 +37,11 @@ def numbered_lines(file: str) -> Iterator[tuple[int, bytes]]:
         raise UsageError(msg) from error
 
 
-def whole_file(file: str, most: int) -> bytes:
-    """Return the content of a file, or of standard input; UsageError if it cannot be read, or has more than `most`."""
+def whole_file(file: str, most: int, what: str) -> bytes:
+    """Return the content of a file, or of standard input; UsageError if it cannot be read, or is too large.
+
+    `most` is how many bytes it may have, `what` what it should hold.
+    """
     try:
         with _opened(file) as opened:
             content = opened.read(most + 1)
@@ -46,7 +49,7 @@ def whole_file(file: str, most: int) -> bytes:
         msg = f"{name_of(file)} cannot be read: {reason(error)}"
         raise UsageError(msg) from error
     if len(content) > most:
-        msg = f"{name_of(file)} is larger than any request: more than {most // 1024} KB"
+        msg = f"{name_of(file)} is larger than any {what}: more than {most // 1024} KB"
         raise UsageError(msg)
     return content
 
