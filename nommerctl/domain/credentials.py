@@ -43,6 +43,7 @@ def _patterns(ends: str) -> _Patterns:
     userinfo = (
         rf"(://|(?:\b|(?<=%40))(?:{_SCHEMES}):/{{0,2}}(?!/))(?:"
         rf"[^/?#{ends}]*{at}(?={host})"  # user:password, up to the last @ before the host
+        rf"|(?<=s3://)[^/?#:@{ends}]*:{anything}*{at}"  # S3 has no ports: a secret may begin like one
         # key:secret whose secret holds what should have been encoded, as AWS's may; a number there is a port
         rf"|(?!\[)[^/?#:{ends}]*:(?![0-9]*(?:[/?#{ends}]|$)){anything}*{at}"
         rf"|[^/?#{ends}]*{at})"

@@ -89,6 +89,7 @@ def test_what_s3_cannot_have_is_refused(text: str, sentence: str) -> None:
         "s3://AKIAIOSFODNN7EXAMPLE:hunter2@films/a.mov",
         "s3://AKIAIOSFODNN7EXAMPLE:hunter2/with+slashes@films/a.mov",
         "s3:AKIAIOSFODNN7EXAMPLE:hunter2@films/a.mov",
+        "s3://AKIAIOSFODNN7EXAMPLE:5/hunter2@films/a.mov",
         "S3://AKIAIOSFODNN7EXAMPLE@films/a.mov",
     ],
 )
@@ -114,6 +115,7 @@ ESCAPED = HIDDEN.replace("/", "%2F").replace("+", "%2B")
         (f"s3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@films/x/a.mov", "s3://films/x/a.mov"),
         (f"s3://AKIAIOSFODNN7EXAMPLE:{ESCAPED}@films/x/a.mov", "s3://films/x/a.mov"),
         (f"S3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@films", "s3://films/"),
+        ("s3://AKIAIOSFODNN7EXAMPLE:5/like+a+port@films/a.mov", "s3://films/a.mov"),
         (f"s3://AKIAIOSFODNN7EXAMPLE:{HIDDEN}@films/me@home%40.mov", "s3://films/me@home%40.mov"),
         ("s3://AKIAIOSFODNN7EXAMPLE:short/and+so@films/a.mov", "s3://films/a.mov"),
         ("s3://AKIAIOSFODNN7EXAMPLE:@films/a.mov", "s3://films/a.mov"),

@@ -1,5 +1,6 @@
 """Keys of AWS in the URIs of media-nommer's producers: told to nobody, and not used."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,29 @@ def test_a_submitted_uri_loses_its_keys_where_that_is_wanted(farm: AwsFarm, tmp_
     jobs = farm.store.get(farm.here.listed()).values()
     assert {job.source for job in jobs} == {f"s3://{farm.bucket}/film.mov"}
     assert {job.dest.partition(farm.bucket)[2] for job in jobs} == {"/a.m4a", "/b.m4a", "/c/film-audio.m4a"}
+
+
+@pytest.mark.slow
+def test_a_request_with_keys_is_refused_or_loses_them(farm: AwsFarm, tmp_path: Path) -> None:
+    job_options = {"nommer": "ffmpeg", "options": [{"outfile_options": [["vn", None], ["acodec", "aac"]]}]}
+    places = {"source_path": keyed(farm, "film.mov"), "dest_path": keyed(farm, "out.m4a")}
+    (tmp_path / "request.json").write_text(json.dumps({**places, "job_options": job_options}))
+    refused = farm.here.run("submit", "--request", "request.json", code=2)
+    assert refused.json["error_code"] == "CREDENTIALS"
+    assert HINT in refused.json["message"]
+    farm.here.settings["STORAGE_STRIP_CREDENTIALS"] = "true"
+    granted = farm.here.run("submit", "--request", "request.json")
+    job = farm.store.get([granted.json["job_id"]])[granted.json["job_id"]]
+    assert (job.source, job.dest) == (f"s3://{farm.bucket}/film.mov", f"s3://{farm.bucket}/out.m4a")
+    assert not any(HIDDEN[:14] in each.stdout + each.stderr for each in (refused, granted))
+
+
+@pytest.mark.slow
+def test_nodes_are_told_whether_to_drop_keys(farm: AwsFarm) -> None:
+    farm.here.settings |= {"STORAGE_STRIP_CREDENTIALS": "true", "SCALE_MAX_NODES": "0"}
+    farm.here.run("refresh")
+    farm.here.run("scale")
+    assert json.loads(farm.ledger.overview().node_settings)["storage"]["strip_credentials"] is True
 
 
 @pytest.mark.slow
