@@ -173,6 +173,18 @@ class UnansweredError(TransferError):
     kind = "unanswered"
 
 
+class HostAwayError(UnansweredError):
+    """The host of a URL is unknown, cannot be connected to, or may not be: that holds for every URL on it."""
+
+    kind = "host_away"
+
+
+class GoneError(TransferError):
+    """A listener answered that nobody wants to be told there any more."""
+
+    kind = "gone"
+
+
 class TransferInterruptedError(TransferError):
     """A transfer failed by trouble that will pass: nothing is wrong with the source or the destination."""
 

@@ -66,6 +66,9 @@ class JobReads(Protocol):
     def finished_untold(self) -> Iterator[EncodingJob]:
         """Yield every finished job whose notify_url still has to be told of something, oldest `changed` first."""
 
+    def undelivered(self) -> Iterator[EncodingJob]:
+        """Yield every job whose listener was given up (`job.undelivered`), finished or not, oldest `changed` first."""
+
     def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
         """Yield every job in work, and every PENDING one, whose `changed` is before the instant that goes for it.
 
@@ -207,8 +210,11 @@ class CachedJobs(Protocol):
     def count_by_state(self) -> dict[JobState, int]:
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
 
-    def untold(self) -> list[JobId]:
-        """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
+    def untold(self, now: Instant) -> list[JobId]:
+        """Return the cached jobs whose notify_url is to be told of something now, without decoding a job.
+
+        Those whose next attempt comes later are left out.
+        """
 
     def waiting_for_on_demand(self, since: Instant) -> int:
         """Return how many cached jobs have waited since then, or not as long, for a node that nobody takes away.

@@ -10,6 +10,7 @@ from nommerctl.adapters.cache_table import CacheDamagedError, Head, Known
 from nommerctl.adapters.seal import seal_of, sealed
 from nommerctl.domain.batches import batches
 from nommerctl.domain.cached import as_cached
+from nommerctl.domain.delivery import due_at
 from nommerctl.domain.job import EncodingJob, JobId, wants_on_demand
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
@@ -28,6 +29,7 @@ class CacheChange:
         self._before = cache_table.head(connection)
         self._counts = Counter(self._before.counts)
         self._untold = set(self._before.untold)
+        self._later = dict(self._before.later)
         self._on_demand = dict(self._before.on_demand)
         self.status = self._before.status
 
@@ -57,7 +59,7 @@ class CacheChange:
             what = "its counts are wrong"
             raise CacheDamagedError(what)
         untold = tuple(sorted(self._untold))
-        head = Head(self.status, dict(+self._counts), untold=untold, on_demand=self._on_demand)
+        head = Head(self.status, dict(+self._counts), untold=untold, later=self._later, on_demand=self._on_demand)
         return None if head == self._before else head
 
     def _put(self, jobs: Iterable[EncodingJob], known: dict[JobId, Known]) -> None:
@@ -88,14 +90,18 @@ class CacheChange:
         self._counts.subtract(known[job_id].state for job_id in gone)
         self._untold.difference_update(gone)
         for job_id in gone:
+            self._later.pop(job_id, None)
             self._on_demand.pop(job_id, None)
         cache_table.delete(self._connection, gone)
 
     def _note(self, job: EncodingJob) -> None:
         """Note what the head says of a job."""
         self._untold.discard(job.id)
+        self._later.pop(job.id, None)
         self._on_demand.pop(job.id, None)
         if job.untold:
             self._untold.add(job.id)
+            if at := due_at(job):
+                self._later[job.id] = at
         if job.state is JobState.PENDING and wants_on_demand(job):
             self._on_demand[job.id] = job.last_sign

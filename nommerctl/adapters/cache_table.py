@@ -25,6 +25,7 @@ from msgspec import Meta, Struct, structs
 
 from nommerctl.adapters.seal import BrokenSealError, seal_of, sealed, unsealed
 from nommerctl.domain.cached import CacheStatus
+from nommerctl.domain.delivery import has_come
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant
@@ -80,13 +81,14 @@ class CacheDamagedError(UnreachableError):
 class Head(Struct, frozen=True):
     """What of the cache is no job's. `counts` leaves out states that no job has.
 
-    `untold` are the ids of the jobs of which somebody has to be told, in order; `on_demand` has those that wait for a
-    node that nobody takes away, and since when.
+    `untold` are the ids of the jobs of which somebody has to be told, in order, and `later` has when, for those of them
+    whose time has not come; `on_demand` has those that wait for a node that nobody takes away, and since when.
     """
 
     status: CacheStatus = CacheStatus()
     counts: dict[JobState, Annotated[int, Meta(ge=1)]] = {}
     untold: tuple[JobId, ...] = ()
+    later: dict[JobId, Instant] = {}
     on_demand: dict[JobId, Instant] = {}
 
 
@@ -167,9 +169,10 @@ def counts(connection: sqlite3.Connection) -> dict[JobState, int]:
     return dict.fromkeys(JobState, 0) | head(connection).counts
 
 
-def untold(connection: sqlite3.Connection) -> list[JobId]:
-    """The cached jobs of which somebody has to be told; no entry of a job is read."""
-    return list(head(connection).untold)
+def untold(connection: sqlite3.Connection, now: Instant) -> list[JobId]:
+    """The cached jobs of which somebody has to be told now; no entry of a job is read."""
+    found = head(connection)
+    return [job_id for job_id in found.untold if has_come(found.later.get(job_id, 0), now)]
 
 
 def waiting_for_on_demand(connection: sqlite3.Connection, since: Instant) -> int:

@@ -62,9 +62,9 @@ class CacheReads(ABC):
         """Return how many cached jobs each state has, 0 for the others, without decoding a job."""
         return self._read(cache_table.counts)
 
-    def untold(self) -> list[JobId]:
-        """Return the cached jobs whose notify_url still has to be told of something, without decoding a job."""
-        return self._read(cache_table.untold)
+    def untold(self, now: Instant) -> list[JobId]:
+        """Return the cached jobs whose notify_url is to be told of something now, without decoding a job."""
+        return self._read(lambda connection: cache_table.untold(connection, now))
 
     def waiting_for_on_demand(self, since: Instant) -> int:
         """Return how many cached jobs have waited since then, or not as long, for a node that nobody takes away."""

@@ -88,14 +88,29 @@ class EncodePass(Struct, frozen=True, gc=False):
     move_atom_to_front: bool = False
 
 
+class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
+    """How telling `notify_url` stands when it did not take something: history entry `seq`, and so nothing after it.
+
+    `failures` counts the attempts in a row that failed, `next` is the instant of the next one and `error` says in one
+    phrase how the last one failed. When it is `dead`, nobody is told of the job any more until somebody revives it.
+    """
+
+    seq: int
+    failures: int
+    next: Instant = 0
+    error: str = ""
+    dead: bool = False
+
+
 class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The record of a job, the same in every store.
 
     `version` is raised by every write and is the condition of the next. `changed` is the instant of the last change
-    of state; `told` is the `seq` of the last history entry that `notify_url` was told of. `options` holds the passes
-    that ffmpeg makes, resolved from `preset` at submit, so that a changed preset does not change a job that waits.
-    `cost_usd` is what the attempts cost that have ended, in US dollars. `fault` is what is wrong with the record as
-    others wrote it, None where nothing is: such a job cannot be encoded.
+    of state; `told` is the `seq` of the last history entry that `notify_url` was told of, `delivery` how it failed to
+    take the next one, None if it did not. `options` holds the passes that ffmpeg makes, resolved from `preset` at
+    submit, so that a changed preset does not change a job that waits. `cost_usd` is what the attempts cost that have
+    ended, in US dollars. `fault` is what is wrong with the record as others wrote it, None where nothing is: such a job
+    cannot be encoded.
     """
 
     id: JobId
@@ -120,6 +135,7 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     log: str | None = None
     history: tuple[HistoryEntry, ...] = ()
     told: int = 0
+    delivery: Delivery | None = None
     cost_usd: Dollars = 0.0
     fault: str | None = None
     version: int = 0
@@ -131,10 +147,15 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
     @property
     def untold(self) -> tuple[HistoryEntry, ...]:
-        """The history entries that `notify_url` still has to be told of, oldest first; none without a URL."""
-        if self.notify_url is None:
+        """The history entries that `notify_url` still has to be told of, oldest first; none if it was given up."""
+        if self.notify_url is None or self.undelivered:
             return ()
         return tuple(entry for entry in self.history if entry.seq > self.told)
+
+    @property
+    def undelivered(self) -> bool:
+        """Whether its listener was given up: some of its history has not been told, and is not going to be."""
+        return self.delivery is not None and self.delivery.dead
 
     @property
     def open(self) -> bool:

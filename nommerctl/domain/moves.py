@@ -11,7 +11,17 @@ from msgspec import structs
 
 from nommerctl.domain.costs import job_cost
 from nommerctl.domain.credentials import masked
-from nommerctl.domain.job import EncodingJob, HistoryEntry, Lease, Media, Progress, held_without_lease, lease_live
+from nommerctl.domain.delivery import MOST_ATTEMPTS, next_attempt
+from nommerctl.domain.job import (
+    Delivery,
+    EncodingJob,
+    HistoryEntry,
+    Lease,
+    Media,
+    Progress,
+    held_without_lease,
+    lease_live,
+)
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 from nommerctl.domain.states import IN_WORK, UNFINISHED, JobState
 from nommerctl.domain.text import counted, storable
@@ -263,4 +273,27 @@ def requeued(job: EncodingJob, *, now: Instant) -> EncodingJob:
 
 def told(job: EncodingJob, *, seq: int) -> EncodingJob:
     """Everything up to history entry `seq` has been delivered to `notify_url`; never moves back."""
-    return structs.replace(job, told=max(job.told, seq))
+    waiting = job.delivery if job.delivery is not None and job.delivery.seq > seq else None
+    return structs.replace(job, told=max(job.told, seq), delivery=waiting)
+
+
+def untaken(
+    job: EncodingJob, *, seq: int, error: str, now: Instant, attempts: int = MOST_ATTEMPTS, gone: bool = False
+) -> EncodingJob:
+    """`notify_url` did not take history entry `seq`: it is tried again later, or given up after so many `attempts`.
+
+    Given up at once too if it is `gone` for good. Nothing changes if somebody has told it since, or given it up.
+    """
+    if job.told >= seq or job.undelivered:
+        return job
+    before = job.delivery.failures if job.delivery is not None and job.delivery.seq == seq else 0
+    failures = before + 1
+    if gone or failures >= attempts:
+        return structs.replace(job, delivery=Delivery(seq=seq, failures=failures, error=error, dead=True))
+    delivery = Delivery(seq=seq, failures=failures, next=next_attempt(failures, now), error=error)
+    return structs.replace(job, delivery=delivery)
+
+
+def revived(job: EncodingJob) -> EncodingJob:
+    """Its listener is told again, from what it did not take on; nothing changes if it was not given up."""
+    return structs.replace(job, delivery=None) if job.undelivered else job

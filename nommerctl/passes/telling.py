@@ -26,7 +26,7 @@ def tell(reads: FarmReads, perform: Performer, now: Instant, *, learnt: Iterable
     does not take stays untold, with all later changes of its job, and the next pass tries again. Each
     TURN begins with another host, so that some that hang do not keep the others waiting for ever.
     """
-    ids = dict.fromkeys([*reads.cache.untold(), *learnt])
+    ids = dict.fromkeys([*reads.cache.untold(now), *learnt])
     found = reads.store.get(ids) if ids else {}
     hosts: dict[str, list[EncodingJob]] = {}
     for job in sorted(found.values(), key=lambda job: (job.changed, job.id)):

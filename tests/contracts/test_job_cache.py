@@ -270,14 +270,29 @@ def test_whose_listeners_wait_is_told_without_reading_a_job(cache: Cache) -> Non
     entry = HistoryEntry(seq=1, state=JobState.PENDING, at=START, by="cli")
     waiting = [make_job(number, notify_url="http://shop.example/", history=(entry,)) for number in (1, 2, 3)]
     cache.writer.update_jobs([*waiting, make_job(4, history=(entry,))])
-    assert cache.reader.untold() == [job.id for job in waiting]
+    assert cache.reader.untold(START) == [job.id for job in waiting]
 
     cache.writer.update_job(structs.replace(waiting[0], told=1, version=1))
     cache.writer.remove_job(waiting[1])
-    assert cache.reader.untold() == [waiting[2].id]
+    assert cache.reader.untold(START) == [waiting[2].id]
 
     cache.writer.reset([], as_of=START + micros(60))
-    assert cache.reader.untold() == []
+    assert cache.reader.untold(START) == []
+
+
+def test_a_listener_that_took_nothing_is_left_alone_until_its_next_attempt(cache: Cache) -> None:
+    entry = HistoryEntry(seq=1, state=JobState.PENDING, at=START, by="cli")
+    job = make_job(1, notify_url="http://shop.example/", history=(entry,), version=1)
+    failed = moves.untaken(job, seq=1, error="answered 500", now=START)
+    cache.writer.update_jobs([job, structs.replace(failed, version=2)])
+    assert cache.reader.untold(START + micros(4)) == []
+    assert cache.reader.untold(START + micros(5)) == [job.id]
+
+    cache.writer.update_job(structs.replace(moves.untaken(failed, seq=1, error="", now=START, gone=True), version=3))
+    assert cache.reader.untold(START + micros(5)) == []
+
+    cache.writer.update_job(structs.replace(job, version=4))
+    assert cache.reader.untold(START) == [job.id]
 
 
 def test_how_many_wait_for_a_node_that_stays_is_told_without_reading_a_job(cache: Cache) -> None:

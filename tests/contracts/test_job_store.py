@@ -32,6 +32,10 @@ def untold_job(number: int, state: JobState = JobState.FINISHED) -> EncodingJob:
     return make_job(number, state=state, notify_url="https://listener.example/", history=(entry,))
 
 
+def given_up(job: EncodingJob) -> EncodingJob:
+    return moves.untaken(job, seq=job.untold[0].seq, error="answered 410", now=START, gone=True)
+
+
 def told_everything(job: EncodingJob) -> EncodingJob:
     return moves.told(job, seq=job.history[-1].seq)
 
@@ -195,6 +199,57 @@ def test_finished_untold_yields_what_a_listener_waits_for_oldest_change_first(jo
     )
 
     assert numbers(job_store.finished_untold()) == [2, 1]
+
+
+def test_undelivered_yields_whose_listener_was_given_up_oldest_change_first(job_store: JobStore) -> None:
+    jobs = [
+        structs.replace(given_up(untold_job(1)), changed=START + 3),
+        structs.replace(given_up(untold_job(2, JobState.PENDING)), changed=START + 1),
+        structs.replace(given_up(untold_job(3, JobState.ENCODING)), changed=START + 2),
+        untold_job(4),
+        moves.untaken(untold_job(5), seq=1, error="answered 500", now=START),
+    ]
+
+    stored = job_store.submit(jobs)
+
+    assert list(job_store.undelivered()) == [stored[1], stored[2], stored[0]]
+
+
+def test_a_job_whose_listener_is_given_up_is_done_with_until_it_is_revived(job_store: JobStore) -> None:
+    (job,) = job_store.submit([untold_job(1)])
+    later = START + micros(3600)
+
+    gone = job_store.transition(job, given_up)
+
+    assert job_store.get([job.id]) == {job.id: gone}
+    assert list(job_store.undelivered()) == list(job_store.finished_before(later)) == [gone]
+    assert list(job_store.finished_untold()) == []
+    assert list(job_store.finished_since(START)) == list(job_store.in_state(JobState.FINISHED)) == [gone]
+    assert job_store.find(job.id[:20], limit=3) == job_store.find("", limit=3) == [gone]
+
+    back = job_store.transition(gone, moves.revived)
+
+    assert list(job_store.undelivered()) == list(job_store.finished_before(later)) == []
+    assert list(job_store.finished_untold()) == job_store.find("", limit=3) == [back]
+
+
+def test_a_job_whose_listener_was_given_up_may_change_and_go(job_store: JobStore) -> None:
+    (job,) = job_store.submit([untold_job(1, JobState.PENDING)])
+    job_store.transition(job, given_up)
+
+    cancelled = job_store.transition(job.id, cancel)
+
+    assert list(job_store.undelivered()) == [cancelled]
+    assert job_store.remove(cancelled)
+    assert list(job_store.undelivered()) == job_store.find("", limit=3) == []
+
+
+def test_the_undelivered_are_whole_beyond_a_page_and_found_in_order(roomy_job_store: JobStore) -> None:
+    jobs = [untold_job(number) for number in range(1100)]
+    roomy_job_store.submit([given_up(job) if int(job.id, 16) % 10 else job for job in jobs])
+
+    assert sorted(numbers(roomy_job_store.undelivered())) == [number for number in range(1100) if number % 10]
+    assert numbers(roomy_job_store.find("0", limit=25)) == list(range(25))
 
 
 def test_a_transition_moves_a_job_from_list_to_list(job_store: JobStore) -> None:

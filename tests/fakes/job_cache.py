@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from nommerctl.domain.cached import CacheStatus, as_cached
+from nommerctl.domain.delivery import due
 from nommerctl.domain.job import EncodingJob, JobId, wants_on_demand
 from nommerctl.domain.states import FINISHED_STATES, JobState
 from nommerctl.domain.times import Instant
@@ -47,8 +48,8 @@ class FakeJobCache:
         found = Counter(job.state for job in self.jobs.values())
         return {state: found[state] for state in JobState}
 
-    def untold(self) -> list[JobId]:
-        return sorted(job.id for job in self.jobs.values() if job.untold)
+    def untold(self, now: Instant) -> list[JobId]:
+        return sorted(job.id for job in self.jobs.values() if due(job, now))
 
     def waiting_for_on_demand(self, since: Instant) -> int:
         waiting = (job for job in self.jobs.values() if job.state is JobState.PENDING and wants_on_demand(job))

@@ -39,6 +39,9 @@ class FakeJobStore:
     def finished_untold(self) -> Iterator[EncodingJob]:
         return self._by_change(lambda job: job.finished and bool(job.untold))
 
+    def undelivered(self) -> Iterator[EncodingJob]:
+        return self._by_change(lambda job: job.undelivered)
+
     def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
         before = dict.fromkeys(IN_WORK, in_work_before) | {JobState.PENDING: pending_before}
         return self._by_change(lambda job: job.state in before and job.changed < before[job.state])

@@ -25,6 +25,9 @@ UNTOLD_PHASE = "untold"
 
 FINISHED_PHASE = "finished"
 
+UNDELIVERED_HEAD = "undelivered"
+"""In place of the first character of its id: of a job whose listener was given up, whatever its phase."""
+
 _to_json = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(EncodingJob)
 
@@ -39,7 +42,7 @@ def item_of(job: EncodingJob) -> Item:
     return {
         **key_of(job.id),
         "version": {"N": str(job.version)},
-        "head": {"S": job.id[0]},
+        "head": {"S": UNDELIVERED_HEAD if job.undelivered else job.id[0]},
         "phase": {"S": _phase_of(job)},
         "state": {"S": job.state.value},
         "created": {"N": str(job.created)},

@@ -11,6 +11,7 @@ from nommerctl.adapters.aws.job_items import (
     FINISHED_PHASE,
     IN_WORK_PHASE,
     PENDING_PHASE,
+    UNDELIVERED_HEAD,
     UNTOLD_PHASE,
     job_of,
     key_of,
@@ -57,8 +58,13 @@ class DynamoJobReads:
         """Return up to `limit` jobs whose id begins with `prefix`, by id."""
         if not _PREFIX.fullmatch(prefix) or limit <= 0:
             return []
-        ids = [prefix] if is_job_id(prefix) else list(islice(self._ids(prefix, limit), limit))
-        return list(self.get(ids).values())
+        if is_job_id(prefix):
+            return list(self.get([prefix]).values())
+        found = heapq.merge(
+            chain.from_iterable(self._ids(head, prefix, limit) for head in prefix[:1] or _HEADS),
+            self._ids(UNDELIVERED_HEAD, prefix, limit),
+        )
+        return list(self.get(islice(dict.fromkeys(found), limit)).values())
 
     def unfinished(self) -> Iterator[EncodingJob]:
         """Yield every unfinished job, oldest `created` first; the ids of all of them are in memory meanwhile."""
@@ -73,6 +79,11 @@ class DynamoJobReads:
     def finished_untold(self) -> Iterator[EncodingJob]:
         """Yield every finished job that a `notify_url` still has to be told of, oldest `changed` first."""
         return self._listed([UNTOLD_PHASE], lambda job: job.finished and bool(job.untold))
+
+    def undelivered(self) -> Iterator[EncodingJob]:
+        """Yield every job whose listener was given up, oldest `changed` first; all of them are in memory meanwhile."""
+        found = self._read(self._ids(UNDELIVERED_HEAD), lambda job: job.undelivered)
+        yield from sorted(found, key=lambda job: (job.changed, job.id))
 
     def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
         """Yield every job in work, and every PENDING one, with `changed` before its instant, oldest first.
@@ -150,12 +161,11 @@ class DynamoJobReads:
             values[":state"] = {"S": state.value}
         return self._table.query(condition, values, index=BY_CHANGE, where=where)
 
-    def _ids(self, prefix: str, limit: int) -> Iterator[JobId]:
-        """Yield the ids that begin with a prefix, in order."""
-        for head in prefix[:1] or _HEADS:
-            condition, values = "#head = :head", {":head": {"S": head}}
-            if prefix:
-                condition += " AND begins_with(#id, :prefix)"
-                values[":prefix"] = {"S": prefix}
-            for item in self._table.query(condition, values, index=BY_ID, limit=limit):
-                yield item["id"]["S"]
+    def _ids(self, head: str, prefix: str = "", limit: int = 0) -> Iterator[JobId]:
+        """Yield the ids that stand under a head and begin with a prefix, in order."""
+        condition, values = "#head = :head", {":head": {"S": head}}
+        if prefix:
+            condition += " AND begins_with(#id, :prefix)"
+            values[":prefix"] = {"S": prefix}
+        for item in self._table.query(condition, values, index=BY_ID, limit=limit):
+            yield item["id"]["S"]

@@ -27,7 +27,9 @@ BY_CHANGE = "by-change"
 It has `created` and `state` besides."""
 
 BY_ID = "by-id"
-"""Index of the jobs table: key `head`, the first character of an id, range `id`."""
+"""Index of the jobs table: key `head`, the first character of an id, range `id`.
+
+Those of jobs whose listener was given up stand together under a `head` of their own."""
 
 EXPIRES = "expires"
 """The attribute of a ledger entry, in seconds since 1970, after which DynamoDB removes it of its own accord."""

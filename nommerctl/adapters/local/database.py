@@ -253,7 +253,9 @@ def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
 
 def has_added(connection: sqlite3.Connection) -> bool:
     """Whether the tables that younger releases brought are there."""
-    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('check_ins', 'documents')")
+    found = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('check_ins', 'documents', 'undelivered')"
+    )
     return bool(found.fetchone()[0] == len(ADDED))
 
 

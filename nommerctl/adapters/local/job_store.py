@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import structs
 
-from nommerctl.adapters.local.database import Database, Reading, rows
+from nommerctl.adapters.local.database import Database, Reading, has_added, rows
 from nommerctl.adapters.local.records import JOBS
 from nommerctl.adapters.seal import sealed
 from nommerctl.domain.job import EncodingJob, JobId
@@ -30,6 +30,10 @@ _ABOVE_HEX = "g"
 _Row: TypeAlias = tuple[JobId, object]
 
 _SELECT = "SELECT id, CAST(body AS BLOB) FROM jobs"  # bytes, so that damage shows in _decoded and nowhere before
+_UNDELIVERED = (
+    "SELECT undelivered.changed, id, CAST(body AS BLOB) FROM undelivered JOIN jobs USING (id)"  # noqa: S608 - a number
+    f" WHERE (undelivered.changed, id) > (?, ?) ORDER BY undelivered.changed, id LIMIT {_PAGE}"
+)
 _decoder = msgspec.json.Decoder(EncodingJob)
 
 
@@ -75,6 +79,23 @@ class SqliteJobReads:
     def finished_untold(self) -> Iterator[EncodingJob]:
         """Yield every finished job that a `notify_url` still has to be told of, oldest `changed` first."""
         return self._paged("jobs_untold", "untold = 1 AND finished = 1")
+
+    def undelivered(self) -> Iterator[EncodingJob]:
+        """Yield every job whose listener was given up, oldest `changed` first; a database without them has none."""
+        if not self._reading.read(has_added):
+            return
+        before: tuple[Instant, JobId] = (0, "")
+        while True:
+            page = rows(self._reading, _UNDELIVERED, before)
+            for changed, job_id, body in page:
+                job = _decoded(job_id, body)
+                if job.undelivered:  # else an older release has written it, which knows nothing of this
+                    if job.changed != changed:
+                        raise JOBS.damaged(job_id, "its place in undelivered is wrong")
+                    yield job
+                before = changed, job_id
+            if len(page) < _PAGE:
+                return
 
     def silent(self, *, in_work_before: Instant, pending_before: Instant) -> Iterator[EncodingJob]:
         """Yield every job in work, and every PENDING one, with `changed` before its instant, oldest first."""
@@ -155,11 +176,14 @@ class SqliteJobStore(SqliteJobReads):
 
     def remove(self, job: EncodingJob) -> bool:
         """Remove a job if its version is still the one given."""
-        return self._database.write(
-            lambda connection: (
-                connection.execute("DELETE FROM jobs WHERE id = ? AND version = ?", (job.id, job.version)).rowcount == 1
-            )
-        )
+
+        def change(connection: sqlite3.Connection) -> bool:
+            deleted = connection.execute("DELETE FROM jobs WHERE id = ? AND version = ?", (job.id, job.version))
+            if deleted.rowcount == 1:
+                _list_undelivered(connection, job, None)
+            return deleted.rowcount == 1
+
+        return self._database.write(change)
 
 
 def _read(connection: sqlite3.Connection, job_id: JobId) -> EncodingJob | None:
@@ -188,6 +212,7 @@ def _inserted(connection: sqlite3.Connection, job: EncodingJob) -> EncodingJob:
     columns = _indexed(first) | {"id": job.id, "body": sealed(first)}
     marks = ", ".join("?" * len(columns))
     connection.execute(f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})", (*columns.values(),))  # noqa: S608 - names of columns
+    _list_undelivered(connection, None, first)
     return first
 
 
@@ -198,6 +223,19 @@ def _update(connection: sqlite3.Connection, job: EncodingJob, moved: EncodingJob
     columns["body"] = sealed(moved)
     assignments = ", ".join(f"{name} = ?" for name in columns)
     connection.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*columns.values(), job.id))  # noqa: S608 - as above
+    _list_undelivered(connection, job, moved)
+
+
+def _list_undelivered(connection: sqlite3.Connection, job: EncodingJob | None, moved: EncodingJob | None) -> None:
+    """List a job that was written, or list it no more, if its listener was given up."""
+    before = (job.changed, job.id) if job is not None and job.undelivered else None
+    after = (moved.changed, moved.id) if moved is not None and moved.undelivered else None
+    if before == after:
+        return
+    if before is not None:
+        connection.execute("DELETE FROM undelivered WHERE changed = ? AND id = ?", before)
+    if after is not None:
+        connection.execute("REPLACE INTO undelivered (changed, id) VALUES (?, ?)", after)
 
 
 def _indexed(job: EncodingJob) -> dict[str, str | int]:

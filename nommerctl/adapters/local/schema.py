@@ -11,6 +11,14 @@ SCHEMA_VERSION = 1
 ADDED = (
     "CREATE TABLE IF NOT EXISTS check_ins (node TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL)",
+    # the jobs whose listener was given up, by `changed`; an older release leaves those in it that it has changed
+    """
+    CREATE TABLE IF NOT EXISTS undelivered (
+        changed INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        PRIMARY KEY (changed, id)
+    ) WITHOUT ROWID
+    """,
 )
 """Tables that younger releases brought. An older one does without them, so the version is the same.
 

@@ -100,6 +100,7 @@ class StoreExamination:
         return count, (*structure, *self._faulty_jobs(connection), *self._faulty_ledger(connection))
 
     def _faulty_jobs(self, connection: sqlite3.Connection) -> Iterator[str]:
+        listed = set(connection.execute("SELECT changed, id FROM undelivered")) if has_added(connection) else set()
         statement = "SELECT id, state, finished, untold, created, changed, version, CAST(body AS BLOB) FROM jobs"
         for number, (job_id, *columns, body) in enumerate(connection.execute(statement)):
             if number % _HEED_EVERY == 0:
@@ -112,6 +113,8 @@ class StoreExamination:
             said = (job.state.value, job.finished, bool(job.untold), job.created, job.changed, job.version)
             if job.id != job_id or not is_job_id(job.id) or tuple(columns) != said:
                 yield f"the record of job {job_id} says something else than its row"
+            elif job.undelivered and (job.changed, job.id) not in listed:
+                yield f"job {job_id} is not listed among those whose listener was given up"
 
     @staticmethod
     def _faulty_ledger(connection: sqlite3.Connection) -> Iterator[str]:
