@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.cached import CacheStatus
+from nommerctl.domain.delivery import StateChange
 from nommerctl.domain.fleet import CheckIn, Depth, Heartbeat, Instance, Launch, NodeId, Pool, Spawned
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId, Media, Progress
 from nommerctl.domain.outcome import Decision
@@ -505,8 +506,12 @@ class Nommer(Protocol):
 class Notifier(Protocol):
     """Tells listeners."""
 
-    def tell(self, url: str, fields: Mapping[str, str]) -> None:
-        """Deliver one change of state, once; TransferError if it was not taken (any answer but 2xx)."""
+    def tell(self, url: str, change: StateChange) -> None:
+        """Deliver one change of state, once; TransferError if it was not taken (any answer but 2xx).
+
+        GoneError if nobody wants to be told there any more (410); UnansweredError if there was no answer, and of these
+        HostAwayError if that holds for every URL on the host.
+        """
 
 
 class Notices(Protocol):

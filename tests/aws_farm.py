@@ -157,7 +157,8 @@ def aws_farm(cloud: Cloud, clients: Clients, folder: Path, models: Path, **setti
     create_tables(clients.dynamodb, name)
     create_queues(clients.sqs, name)
     clients.s3().create_bucket(Bucket=f"media-{name}", CreateBucketConfiguration={"LocationConstraint": REGION})
-    given = {"BACKEND": "aws", "FARM_NAME": name, "AWS_AMI": AMI, "AWS_INSTANCE_TYPES": "c7i.large", **settings}
+    given = {"BACKEND": "aws", "FARM_NAME": name, "AWS_AMI": AMI, "AWS_INSTANCE_TYPES": "c7i.large"}
+    given |= {"NOTIFY_ALLOW_PRIVATE": "127.0.0.0/8", **settings}
     python = (sys.executable, "-m", "nommerctl")
     farm = AwsFarm(
         name,

@@ -13,14 +13,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from nommerctl import __version__
-from nommerctl.adapters.networks import Network, network_of
+from nommerctl.domain.networks import Network, network_of
 from nommerctl.domain.text import shown
 from nommerctl.domain.uris import check_http_url
-from nommerctl.errors import TransferError, UnansweredError, UsageError
+from nommerctl.errors import HostAwayError, TransferError, UnansweredError, UsageError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
     from urllib3.connection import HTTPConnection
+    from urllib3.util import Url
 
 T = TypeVar("T")
 
@@ -30,12 +31,19 @@ CONNECT_LIMIT = 3.0
 SILENCE_LIMIT = 10.0
 """Seconds that a server may send nothing."""
 
+_HEADERS = {"User-Agent": f"nommerctl/{__version__}", "Accept-Encoding": "identity"}
+_PORTS = {"http": 80, "https": 443}
+
 _ATTENTION = 0.5
 """Seconds between two looks of the caller's thread."""
 
 
 class ConnectionBrokenError(UnansweredError):
     """A server could not be reached, fell silent, or broke off: another try may succeed."""
+
+
+class NoConnectionError(ConnectionBrokenError, HostAwayError):
+    """Nobody could be connected to at all."""
 
 
 class Line:
@@ -58,13 +66,13 @@ class Line:
         headers: Mapping[str, str],
         body: bytes | None = None,
         *,
-        admit: Callable[[Network], None] = lambda _: None,
+        admit: Callable[[str], None] = lambda _: None,
     ) -> "BaseHTTPResponse":
         """Send a request and return its answer, whatever its status, with the body still to be read, as it comes.
 
-        TransferError if the URL is none for HTTP or has credentials; ConnectionBrokenError if there is no answer.
-        `admit` gets to know where the server is, and may raise, before anything is asked of it: a name may stand for
-        one address now and for another a moment later, so the one that was connected to is what counts.
+        TransferError if the URL is none for HTTP or has credentials; ConnectionBrokenError if there is no answer, and
+        NoConnectionError if nobody could be asked. The host is looked up once. `admit` gets each address that it stands
+        for, and may raise, before one of them is connected to: a name may stand for another a moment later.
         """
         from urllib3.util import parse_url
 
@@ -72,25 +80,43 @@ class Line:
         with translated(url):
             check_http_url(url)
             parts = parse_url(url)
-            connection = _connection(parts.scheme or "", parts.host or "", parts.port)
-            self._connection = connection
-            connection.connect()
-            self._socket = connection.sock  # kept, because the connection forgets it when a body is read to its end
-            if self._is_cut:
-                raise ConnectionAbortedError
-            self.network = network_of(connection.sock.getpeername()[0])
-            admit(self.network)
+        with translated(url, NoConnectionError):
+            connection = self._connected(parts, admit)
+        with translated(url):
             connection.timeout = SILENCE_LIMIT
             connection.request(
                 method,
                 parts.request_uri,
                 body=body,
-                headers={"User-Agent": f"nommerctl/{__version__}", "Accept-Encoding": "identity", **headers},
+                headers={"Host": _host(parts), **_HEADERS, **headers},
                 preload_content=False,
                 decode_content=False,
             )
             self._answer = connection.getresponse()
             return self._answer
+
+    def _connected(self, url: "Url", admit: Callable[[str], None]) -> "HTTPConnection":
+        """Return a connection to the first address of a URL's host that takes one, once all of them are admitted."""
+        from urllib3.exceptions import HTTPError
+
+        addresses = _addresses(url)
+        for address in addresses:
+            admit(address)
+        failure: Exception = OSError()
+        for address in addresses:
+            self._connection = connection = _connection(url, address)
+            try:
+                connection.connect()
+            except (HTTPError, OSError) as error:
+                connection.close()
+                failure = error
+                continue
+            self._socket = connection.sock  # kept, because the connection forgets it when a body is read to its end
+            if self._is_cut:
+                raise ConnectionAbortedError
+            self.network = network_of(address)
+            return connection
+        raise failure
 
     def cut(self) -> None:
         """End at once, from another thread, what `ask` or the reading of a body is waiting for."""
@@ -109,14 +135,47 @@ class Line:
             self._connection.close()
 
 
-def _connection(scheme: str, host: str, port: int | None) -> "HTTPConnection":
+def _addresses(url: "Url") -> list[str]:
+    """Return the addresses that a URL's host stands for now, each once, in the order to try them in."""
+    from urllib3.exceptions import LocationParseError
+
+    host = _bare(url)
+    try:
+        found = socket.getaddrinfo(host, _port(url), type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise LocationParseError(host) from error
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+
+
+def _connection(url: "Url", address: str) -> "HTTPConnection":
+    """Return a connection to be made to an address; to TLS, and its certificates, the name in the URL counts."""
     from urllib3.connection import HTTPConnection, HTTPSConnection
 
-    if scheme == "https":
-        from ssl import create_default_context
+    if url.scheme != "https":
+        return HTTPConnection(address, _port(url), timeout=CONNECT_LIMIT)
+    from ssl import create_default_context
 
-        return HTTPSConnection(host.strip("[]"), port, timeout=CONNECT_LIMIT, ssl_context=create_default_context())
-    return HTTPConnection(host.strip("[]"), port, timeout=CONNECT_LIMIT)
+    return HTTPSConnection(
+        address,
+        _port(url),
+        timeout=CONNECT_LIMIT,
+        server_hostname=_bare(url),
+        ssl_context=create_default_context(),
+    )
+
+
+def _bare(url: "Url") -> str:
+    return (url.host or "").strip("[]")
+
+
+def _port(url: "Url") -> int:
+    return url.port or _PORTS[url.scheme or "http"]
+
+
+def _host(url: "Url") -> str:
+    """Return what the Host header says: the port too, unless it is the usual one."""
+    host = url.host or ""
+    return host if _port(url) == _PORTS[url.scheme or "http"] else f"{host}:{_port(url)}"
 
 
 def attended(url: str, work: Callable[[Line], T], *, limit: float, keep_on: Callable[[], None]) -> T:
@@ -157,8 +216,11 @@ def attended(url: str, work: Callable[[Line], T], *, limit: float, keep_on: Call
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Turn what connecting, asking and reading may raise into a TransferError with one sentence."""
+def translated(url: str, kind: type[ConnectionBrokenError] = ConnectionBrokenError) -> Iterator[None]:
+    """Turn what connecting, asking and reading may raise into a TransferError with one sentence.
+
+    It is of this `kind` if the server is to blame, or the way to it.
+    """
     from http.client import HTTPException
 
     from urllib3.exceptions import HTTPError, LocationParseError
@@ -172,7 +234,7 @@ def translated(url: str) -> Iterator[None]:
         raise TransferError(msg) from error
     except (HTTPError, HTTPException, OSError) as error:
         msg = f"'{shown(url)}' failed: {_reason(error)}"
-        raise ConnectionBrokenError(msg) from error
+        raise kind(msg) from error
 
 
 def _reason(error: Exception) -> str:

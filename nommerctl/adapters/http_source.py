@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
 from nommerctl.adapters.http import ConnectionBrokenError, Line, attended, translated
-from nommerctl.adapters.networks import Network
 from nommerctl.adapters.os_errors import reason
 from nommerctl.domain.config import StorageSettings
+from nommerctl.domain.networks import Network, network_of
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, micros
 from nommerctl.domain.uris import check_http_url
@@ -133,7 +133,8 @@ def _followed(line: Line, method: str, url: str, headers: Mapping[str, str]) -> 
     target = url
     home: Network | None = None
 
-    def admit(network: Network) -> None:
+    def admit(address: str) -> None:
+        network = network_of(address)
         if home is not None and network not in {home, Network.INTERNET}:
             msg = f"'{shown(url)}' is redirected to where it may not go: from {home} to {network}"
             raise TransferError(msg)

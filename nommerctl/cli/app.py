@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nommerctl import __version__
-from nommerctl.cli import aws, inspect, jobs, passes, setup, store
+from nommerctl.cli import aws, inspect, jobs, notify, passes, setup, store
 from nommerctl.cli.panels import INSPECT, JOBS, PASSES, SETUP, PanelGroup
 
 
@@ -113,4 +113,10 @@ def build() -> typer.Typer:
     dead.command("retry")(jobs.dead_retry)
     queue.add_typer(dead, name="dead")
     app.add_typer(queue, name="queue", rich_help_panel=JOBS)
+    notifications = _group("Inspect and repair what listeners did not take.")
+    untold = _group("Jobs whose listener was given up.")
+    untold.command("list")(notify.dead_list)
+    untold.command("retry")(notify.dead_retry)
+    notifications.add_typer(untold, name="dead")
+    app.add_typer(notifications, name="notify", rich_help_panel=JOBS)
     return app

@@ -204,7 +204,7 @@ def retry(
         lambda reads, perform: retry_jobs(reads, perform, jobs or [], failed=failed, by=user(), clock=farm.clock),
         dry_run=dry_run,
     )
-    _finish(outcome, json=json)
+    finish(outcome, json=json)
 
 
 def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Json = False) -> None:
@@ -223,10 +223,10 @@ def cancel(ctx: typer.Context, jobs: JobNames, dry_run: DryRun = False, json: Js
         lambda reads, perform: cancel_jobs(reads, perform, jobs, by=user(), clock=farm.clock),
         dry_run=dry_run,
     )
-    _finish(outcome, json=json)
+    finish(outcome, json=json)
 
 
-def _finish(outcome: "Outcome", *, json: bool) -> None:
+def finish(outcome: "Outcome", *, json: bool) -> None:
     """Show what became of named jobs; one that changed meanwhile, so that it was too late, counts as failed."""
     from nommerctl.render.errors import error_line
     from nommerctl.render.outcome import outcome_json, outcome_text

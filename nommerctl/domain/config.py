@@ -10,7 +10,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from nommerctl.domain.config_aws import AwsSettings, SimpledbSettings
-from nommerctl.domain.config_kinds import Count, Duration, PositiveCount, PositiveDuration
+from nommerctl.domain.config_kinds import SECRET, Count, Duration, PositiveCount, PositiveDuration, Words
+from nommerctl.domain.delivery import MOST_ATTEMPTS
 from nommerctl.domain.limits import AbandonAfter, AttemptLimits
 
 MINUTE = 60.0
@@ -31,6 +32,13 @@ class Policy(StrEnum):
     """The rule by which scale decides."""
 
     OVERFLOW = "overflow"
+
+
+class NotifyFormat(StrEnum):
+    """In which form listeners are told."""
+
+    FORM = "form"
+    STANDARD = "standard"
 
 
 class FarmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,6 +206,29 @@ class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """[notify]: telling notify_url."""
 
     timeout: Annotated[PositiveDuration, Meta(description="Longest time that one listener may take to answer.")] = 15.0
+    attempts: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MOST_ATTEMPTS,
+            description="How often it is tried to tell something, over 75 hours, before a listener is given up.",
+        ),
+    ] = MOST_ATTEMPTS
+    format: Annotated[
+        NotifyFormat,
+        Meta(description="form (media-nommer's three fields), or standard (JSON, signed as Standard Webhooks say)."),
+    ] = NotifyFormat.FORM
+    secrets: Annotated[
+        Words,
+        Meta(
+            description='What format "standard" signs with: "whsec_" and 24 to 64 bytes in base64; two while listeners'
+            " change from one to the other. Only this user may be able to read the file.",
+            extra=SECRET,
+        ),
+    ] = ()
+    allow_private: Annotated[
+        Words, Meta(description='Networks besides the internet that listeners may be in, such as "10.0.0.0/8".')
+    ] = ()
 
 
 class ScheduleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from msgspec import Meta, Struct
 
 from nommerctl.domain.config import Settings
-from nommerctl.domain.config_kinds import DURATION
+from nommerctl.domain.config_kinds import DURATION, SECRET
 
 
 class ConfigField(Struct, frozen=True, kw_only=True):
@@ -39,6 +39,11 @@ class ConfigField(Struct, frozen=True, kw_only=True):
     def is_duration(self) -> bool:
         """Whether its number is in seconds, and may be written as text with a unit."""
         return any(meta.extra == DURATION for meta in self.metas)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is shown to nobody."""
+        return any(meta.extra == SECRET for meta in self.metas)
 
     @property
     def choices(self) -> tuple[str, ...]:

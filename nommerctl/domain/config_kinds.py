@@ -7,6 +7,9 @@ from msgspec import Meta
 DURATION = {"unit": "seconds"}
 """Marks a field as a duration, in its Meta's `extra`."""
 
+SECRET = {"secret": True}
+"""Marks a field whose value is shown to nobody, likewise."""
+
 Duration: TypeAlias = Annotated[float, Meta(ge=0, extra=DURATION)]
 PositiveDuration: TypeAlias = Annotated[float, Meta(gt=0, extra=DURATION)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]

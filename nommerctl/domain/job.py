@@ -148,7 +148,12 @@ class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     @property
     def untold(self) -> tuple[HistoryEntry, ...]:
         """The history entries that `notify_url` still has to be told of, oldest first; none if it was given up."""
-        if self.notify_url is None or self.undelivered:
+        return () if self.undelivered else self.untaken
+
+    @property
+    def untaken(self) -> tuple[HistoryEntry, ...]:
+        """The history entries that `notify_url` has not taken, whether or not it is still told; none without a URL."""
+        if self.notify_url is None:
             return ()
         return tuple(entry for entry in self.history if entry.seq > self.told)
 

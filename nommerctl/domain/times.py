@@ -34,9 +34,14 @@ def seconds_between(earlier: Instant, later: Instant) -> float:
     return (later - earlier) / _MICROSECONDS
 
 
+def moment(at: Instant) -> datetime:
+    """Return an instant as a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def rfc3339(at: Instant) -> str:
     """Return an instant as RFC 3339 in UTC, to the microsecond: `2026-01-31T09:00:00.000000Z`."""
-    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment(at).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def age(seconds: float) -> str:

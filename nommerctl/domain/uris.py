@@ -7,6 +7,7 @@ whoever has a file called `data:1.mov` writes `./data:1.mov`.
 
 import posixpath
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote, unquote_to_bytes
 
 from nommerctl.domain.credentials import has_credentials
@@ -106,13 +107,23 @@ def _keyless(uri: str, *, strip_credentials: bool) -> str:
     raise CredentialsError(msg)
 
 
-def check_notify_url(url: str) -> None:
-    """UsageError unless this is an HTTP URL with a host and without credentials."""
+def check_notify_url(url: str, allow_private: Sequence[str] = ()) -> None:
+    """UsageError unless this is an HTTP URL with a host and without credentials.
+
+    The host may not be an address that is not on the internet, unless `allow_private` has its network.
+    """
+    from nommerctl.domain.networks import check_private_host  # here, because few that use this module need it
+
     _check_storable(url)
     if has_credentials(url):
         msg = "a notify URL with a user name or password in it is refused: it would be stored and shown"
         raise CredentialsError(msg)
     check_http_url(url)
+    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    refused = check_private_host(re.sub(r":[0-9]*$", "", authority), allow_private)
+    if refused is not None:
+        msg = f"the notify URL '{shown(url)}' {refused}"
+        raise UsageError(msg)
 
 
 def check_http_url(url: str) -> None:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from nommerctl.domain.batches import batches
-from nommerctl.domain.config import CacheSettings, UpkeepSettings
+from nommerctl.domain.config import CacheSettings, NotifySettings, UpkeepSettings
 from nommerctl.domain.credentials import masked
+from nommerctl.domain.delivery import due
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
 from nommerctl.domain.moves import claimable, requeued
 from nommerctl.domain.outcome import Change, Outcome
@@ -39,6 +40,7 @@ def refresh(
     *,
     upkeep: UpkeepSettings,
     cache_settings: CacheSettings,
+    notify: NotifySettings,
     clock: Clock,
     rebuild: bool = False,
     telling: bool = True,
@@ -50,7 +52,7 @@ def refresh(
     ids = [text for text in said if is_job_id(text)]
     facts |= {"changes": len(said), "malformed": len(said) - len(ids)}
     if why is None:
-        found = learn(reads, perform, ids)
+        found = learn(reads, perform, ids, clock())
     else:
         found = resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
         if reads.store.lag:
@@ -63,18 +65,18 @@ def refresh(
     learnt = clock()  # before telling: listeners that hang must not make the cache look old
     perform.quietly(lambda writes: writes.cache.set_status(lambda status: structs.replace(status, refreshed=learnt)))
     if telling:
-        tell(reads, perform, learnt, learnt=found.untold)
+        tell(reads, perform, clock, attempts=notify.attempts, learnt=found.due)
     return perform.outcome("refresh", facts=facts)
 
 
 class Learnt(NamedTuple):
-    """What was learnt: facts for the outcome, and which jobs have something of which nobody was told."""
+    """What was learnt: facts for the outcome, and which jobs have something of which somebody is to be told now."""
 
     facts: dict[str, int]
-    untold: list[JobId]
+    due: list[JobId]
 
 
-def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> Learnt:
+def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId], now: Instant) -> Learnt:
     """Read the jobs that are said to have changed and commit them to the cache.
 
     Jobs in work are read besides: no message tells of how far they are.
@@ -82,7 +84,7 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> Learnt:
     in_work = [job.id for state in IN_WORK for job in reads.cache.get_jobs_with_state(state)]
     read = list(dict.fromkeys([*ids, *in_work]))
     found: set[JobId] = set()
-    untold: list[JobId] = []
+    to_tell: list[JobId] = []
     for start in range(0, len(read), BATCH):
         jobs = reads.store.get(read[start : start + BATCH])
         found |= jobs.keys()
@@ -91,8 +93,8 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> Learnt:
         for job in jobs.values():
             if known.get(job.id) is not job.state:
                 perform.note(_news(job))
-        untold += (job.id for job in jobs.values() if job.untold)
-    return Learnt({"unknown": len(set(ids) - found)}, untold)
+        to_tell += (job.id for job in jobs.values() if due(job, now))
+    return Learnt({"unknown": len(set(ids) - found)}, to_tell)
 
 
 def _catch_up(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> None:
@@ -159,7 +161,7 @@ def resync(
             lambda status: structs.replace(status, resynced=now, resync_wanted=False, short=0 if overdue else short)
         )
     )
-    return Learnt({"resynced": survey.read, "requeued": len(overdue)}, survey.untold)
+    return Learnt({"resynced": survey.read, "requeued": len(overdue)}, survey.due)
 
 
 def worth_caching(store: JobReads, *, finished_since: Instant) -> Iterator[EncodingJob]:
@@ -177,7 +179,7 @@ class _Survey:
         self.read = 0
         self.unfinished = 0
         self.overdue: list[EncodingJob] = []
-        self.untold: list[JobId] = []
+        self.due: list[JobId] = []
         self.news: list[Change] = []
 
     def of(
@@ -190,8 +192,8 @@ class _Survey:
             self.unfinished += not job.finished
             if len(self.overdue) < REQUEUED and _message_overdue(job, upkeep, now):
                 self.overdue.append(job)
-            if job.untold:
-                self.untold.append(job.id)
+            if due(job, now):
+                self.due.append(job.id)
             if job.state is JobState.ERROR if self._known is None else self._known.get(job.id) is not job.state:
                 self.news.append(_news(job))
             yield job

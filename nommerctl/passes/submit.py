@@ -36,7 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """What somebody asks for. `dest` is a file, or a folder if it ends with a slash or is one (`dest_is_folder`).
 
     `schemes` are those of the sources and destinations that the backend takes; with `strip_credentials` the keys of AWS
-    in them are dropped.
+    in them are dropped. `allow_private` are the networks besides the internet that a listener may be in.
     """
 
     sources: tuple[str, ...]
@@ -50,6 +50,7 @@ class Request(Struct, frozen=True, kw_only=True):
     preset: str | None = None
     client_id: str | None = None
     notify_url: str | None = None
+    allow_private: tuple[str, ...] = ()
     schemes: frozenset[str] = LOCAL_SCHEMES
     strip_credentials: bool = False
 
@@ -73,7 +74,7 @@ def plan_jobs(request: Request, *, now: Instant, new_id: Callable[[], str]) -> t
         msg = f"--dest '{shown(request.dest)}' is one file for {len(request.sources)} sources: give a folder"
         raise UsageError(msg)
     if request.notify_url is not None:
-        check_notify_url(request.notify_url)
+        check_notify_url(request.notify_url, request.allow_private)
     if "/" in request.suffix:
         msg = f"--suffix '{shown(request.suffix)}' has a slash: it ends the name of a file in the folder of --dest"
         raise UsageError(msg)

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec import structs
+
 from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import config_fields
+from nommerctl.domain.credentials import MASK
 from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, rfc3339
 from nommerctl.render.config import toml_value
@@ -29,6 +32,7 @@ def config_table(settings: Settings, origins: Mapping[str, str], file: Path | No
 
     `origins` says by dotted name where each value comes from; `file` is the settings file that was read.
     """
+    settings = _without_secrets(settings)
     rows = [
         Row(cells=(Span(name), Span(shown(value)), Span(shown(origin), QUIET if origin == "default" else "")))
         for name, value, origin in _records(settings, origins, file)
@@ -39,11 +43,12 @@ def config_table(settings: Settings, origins: Mapping[str, str], file: Path | No
 
 def config_tsv(settings: Settings, origins: Mapping[str, str], file: Path | None) -> str:
     """Return a header of KEYS and a line for each setting."""
-    return tsv(KEYS, _records(settings, origins, file))
+    return tsv(KEYS, _records(_without_secrets(settings), origins, file))
 
 
 def config_json(settings: Settings, origins: Mapping[str, str], file: Path | None, *, now: Instant) -> str:
     """Return the document of `config show`: the file, and for each setting its KEYS, durations in seconds."""
+    settings = _without_secrets(settings)
     entries = [
         dict(zip(KEYS, (name, config_fields()[name].of(settings), origin), strict=True))
         for name, _, origin in _records(settings, origins, file)
@@ -56,3 +61,8 @@ def _records(settings: Settings, origins: Mapping[str, str], file: Path | None) 
         (name, toml_value(field, settings), str(file) if origins[name] == "file" else origins[name])
         for name, field in config_fields().items()
     ]
+
+
+def _without_secrets(settings: Settings) -> Settings:
+    hidden = tuple(MASK for _ in settings.notify.secrets)
+    return structs.replace(settings, notify=structs.replace(settings.notify, secrets=hidden))

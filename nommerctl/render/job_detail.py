@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from nommerctl.domain.costs import job_cost, job_price
 from nommerctl.domain.job import EncodingJob, HistoryEntry, lease_live
 from nommerctl.domain.reasons import first_line, reason
-from nommerctl.domain.text import shown, shown_lines
+from nommerctl.domain.text import counted, shown, shown_lines
 from nommerctl.domain.times import Instant, age, rfc3339, seconds_between
 from nommerctl.render.dollars import dollars
 from nommerctl.render.job_record import whole_job_record
@@ -47,7 +47,7 @@ def _fields(job: EncodingJob, now: Instant) -> list[tuple[str, Span]]:
         ("created", Span(_moment(job.created, now))),
         ("changed", Span(_moment(job.changed, now))),
         ("client id", Span(shown(job.client_id or ""))),
-        ("notify url", Span(_listener(job))),
+        ("notify url", Span(_listener(job, now))),
     ]
 
 
@@ -99,11 +99,18 @@ def _output(job: EncodingJob) -> str:
     return f"{job.media.seconds:.2f} s{picture}"
 
 
-def _listener(job: EncodingJob) -> str:
+def _listener(job: EncodingJob, now: Instant) -> str:
     if job.notify_url is None:
         return ""
-    untold = f"{len(job.untold)} still to be told" if job.untold else "told everything"
-    return f"{shown(job.notify_url)} ({untold})"
+    parts = [f"{len(job.untaken)} still to be told" if job.untaken else "told everything"]
+    if job.delivery is not None:
+        tried = counted(job.delivery.failures, "attempt")
+        if job.delivery.dead:
+            parts += [f"given up after {tried}, see 'nommerctl notify dead'"]
+        else:
+            parts += [f"{tried} failed, the next at {_moment(job.delivery.next, now)}"]
+        parts += [shown(job.delivery.error)]
+    return f"{shown(job.notify_url)} ({'; '.join(parts)})"
 
 
 def _section(title: str, body: list[Line]) -> list[Line]:

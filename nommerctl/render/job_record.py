@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from nommerctl.domain.costs import job_cost, job_price
-from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.job import Delivery, EncodingJob
 from nommerctl.domain.reasons import reason
 from nommerctl.domain.times import Instant, rfc3339
 
@@ -53,6 +53,13 @@ def job_record(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) 
     }
 
 
+def _delivery_record(delivery: Delivery | None) -> dict[str, Any] | None:
+    """Return how telling stands: `next` None if it was given up."""
+    if delivery is None:
+        return None
+    return {**msgspec.structs.asdict(delivery), "next": rfc3339(delivery.next) if delivery.next else None}
+
+
 def whole_job_record(job: EncodingJob, now: Instant) -> dict[str, Any]:
     """Return job_record, and after it everything else that the job's record holds."""
     lease = job.lease and {"id": job.lease.id, "owner": job.lease.owner, "until": rfc3339(job.lease.until)}
@@ -62,6 +69,7 @@ def whole_job_record(job: EncodingJob, now: Instant) -> dict[str, Any]:
         "options": msgspec.to_builtins(job.options),
         "notify_url": job.notify_url,
         "told": job.told,
+        "delivery": _delivery_record(job.delivery),
         "client_id": job.client_id,
         "queued_at": rfc3339(job.queued_at) if job.queued_at else None,
         "interruptions": job.interruptions,

@@ -1,10 +1,11 @@
 """What settings must be to each other, beyond what each must be by itself."""
 
+from base64 import b64decode
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import PurePath
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from nommerctl.domain.config import Settings
+from nommerctl.domain.config import NotifyFormat, Settings
 from nommerctl.domain.config_fields import ConfigField, config_fields
 from nommerctl.domain.durations import duration_text
 from nommerctl.domain.s3_uris import is_part_of_bucket
@@ -12,6 +13,12 @@ from nommerctl.domain.schedule import is_regular
 from nommerctl.domain.uris import check_http_url
 from nommerctl.errors import SettingsError, UsageError
 from nommerctl.settings.values import Given, refusal
+
+_PREFIX = "whsec_"
+_KEY_BYTES = 24, 64
+"""What Standard Webhooks say of a secret: how it begins, and how few and how many bytes it may have."""
+
+_MOST_KEYS = 2
 
 PATHS = frozenset({"aws.package", "farm.state_dir", "upkeep.archive"})
 """Files and folders that cron, systemd and a hand at the terminal must all find in the same place."""
@@ -39,11 +46,39 @@ def check_aws(settings: Settings, given: Mapping[str, Given]) -> None:
 
 def check_zone(settings: Settings, given: Mapping[str, Given]) -> None:
     """SettingsError for a time zone that this machine does not know."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         ZoneInfo(settings.simpledb.old_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # of a name that is a path, too
         allowed = 'the name of a time zone, such as "America/New_York" (of a right one: install tzdata)'
         raise refusal(given["simpledb.old_zone"], allowed) from error
+
+
+def check_notify(settings: Settings, given: Mapping[str, Given]) -> None:
+    """SettingsError for secrets that cannot sign, or are missing, and for what is no network."""
+    notify = settings.notify
+    for each in notify.allow_private:
+        try:
+            ip_network(each)
+        except ValueError as error:
+            allowed = 'networks whose numbers end where their size says, such as "10.0.0.0/8"'
+            raise refusal(given["notify.allow_private"], allowed, instead=each) from error
+    if len(notify.secrets) > _MOST_KEYS or not all(map(_is_secret, notify.secrets)):
+        allowed = 'one or two secrets, each "whsec_" and 24 to 64 random bytes in base64'
+        raise refusal(given["notify.secrets"], allowed)
+    if notify.format is NotifyFormat.STANDARD and not notify.secrets:
+        said = given["notify.format"].said
+        msg = f"{said} is 'standard', and notify.secrets has nothing to sign with: give it a secret, \"whsec_...\""
+        raise SettingsError(msg)
+
+
+def _is_secret(text: str) -> bool:
+    try:
+        key = b64decode(text.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        return False
+    return text.startswith(_PREFIX) and _KEY_BYTES[0] <= len(key) <= _KEY_BYTES[1]
 
 
 def check_together(settings: Settings, given: Mapping[str, Given]) -> None:

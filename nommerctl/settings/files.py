@@ -1,5 +1,6 @@
 """Reading a settings file: what can be wrong with the file itself."""
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def read_if_there(file: Path) -> dict[str, Any] | None:
     except OSError as error:
         message = f"the settings file {file} cannot be read: {error.strerror}"
         raise SettingsError(message) from error
+
+
+def check_private(file: Path, secret: str) -> None:
+    """SettingsError if others may read a settings file; `secret` says what in it is nothing for them."""
+    if file.stat().st_mode & stat.S_IROTH:
+        message = f"{secret} is secret, and every user of this machine may read that file: chmod o-rwx {file}"
+        raise SettingsError(message)
 
 
 def _content(file: Path) -> bytes:

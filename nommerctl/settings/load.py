@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from nommerctl.domain.config import Settings
 from nommerctl.domain.config_fields import config_fields
-from nommerctl.settings.checks import PATHS, check_aws, check_path, check_together, check_zone
-from nommerctl.settings.files import read_if_there, read_named
+from nommerctl.settings.checks import PATHS, check_aws, check_notify, check_path, check_together, check_zone
+from nommerctl.settings.files import check_private, read_if_there, read_named
 from nommerctl.settings.published import Published, from_ledger
 from nommerctl.settings.sources import CONFIG_VARIABLE, from_environment, from_file, from_flags
 from nommerctl.settings.values import Given, converted
@@ -79,6 +79,10 @@ def load_settings(
     check_aws(settings, given)
     if "simpledb.old_zone" in given:  # reading zones costs a command time
         check_zone(settings, given)
+    check_notify(settings, given)
+    secrets = given.get("notify.secrets")
+    if file and secrets is not None and secrets.value and secrets.origin == "file":
+        check_private(file, secrets.said)
     if not settings.farm.state_dir:
         settings = replace(settings, farm=replace(settings.farm, state_dir=str(_usual_state_dir(around))))
     origins = {name: given[name].origin if name in given else "default" for name in config_fields()}

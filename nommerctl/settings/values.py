@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.config_fields import ConfigField
-from nommerctl.domain.credentials import masked
+from nommerctl.domain.credentials import MASK, masked
 from nommerctl.domain.durations import LONGEST, duration_text, parse_duration
 from nommerctl.errors import SettingsError
 
@@ -45,7 +45,8 @@ def converted(given: Given) -> Any:  # noqa: ANN401 - the type is the setting's 
 
 def refusal(given: Given, allowed: str, *, instead: object = None) -> SettingsError:
     """Return the error that a value, or what is said to be `instead` among several, is not what it must be."""
-    return SettingsError(f"{given.said} must be {allowed}, not {shown(given.value if instead is None else instead)}")
+    found = MASK if given.field.is_secret else shown(given.value if instead is None else instead)
+    return SettingsError(f"{given.said} must be {allowed}, not {found}")
 
 
 def shown(value: object) -> str:
@@ -87,7 +88,8 @@ def _allowed(field: ConfigField) -> str:
     if field.kind is bool:
         return "true or false"
     if field.kind is int:
-        return f"a whole number of at least {_limit(field, 'ge')}"
+        most = _limit(field, "le")
+        return f"a whole number of at least {_limit(field, 'ge')}" + (f" and at most {most}" if most else "")
     if field.kind is tuple:
         return "a list of words without blanks or commas"
     pattern = _limit(field, "pattern")

@@ -86,7 +86,7 @@ def _planned(farm: Farm, asked: FileSubmission) -> list[Planned]:
     if asked.preset is not None or asked.options is not None:
         requests.recipe(asked.preset, asked.options)  # what is wrong with a flag is said once, not of every line
     if asked.notify_url is not None:
-        check_notify_url(asked.notify_url)
+        check_notify_url(asked.notify_url, farm.settings.notify.allow_private)
 
     def ask(line: JobLine) -> Request:
         return requests.request(_submission(line, asked))

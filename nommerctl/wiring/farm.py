@@ -15,6 +15,7 @@ from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.config import Backend as BackendName
+from nommerctl.domain.config import NotifyFormat
 from nommerctl.domain.s3_uris import S3
 from nommerctl.domain.schedule import noticed, overdue, overdue_sentence
 from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES, usable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nommerctl.adapters.disk_cache import JobCache
     from nommerctl.domain.options import Preset
     from nommerctl.passes.means import FarmReads, FarmWrites
-    from nommerctl.ports import Archive, Storage
+    from nommerctl.ports import Archive, Notifier, Storage
     from nommerctl.wiring.aws import AwsBackend
     from nommerctl.wiring.backend import Backend
 
@@ -204,7 +205,6 @@ class Farm:
 
     def writes(self, heed: Callable[[], None]) -> "FarmWrites":
         """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""
-        from nommerctl.adapters.notifier import FormNotifier
         from nommerctl.passes.means import FarmWrites
 
         backend = self.backend
@@ -215,10 +215,25 @@ class Farm:
             fleet=backend.fleet(process.environment()),
             new_jobs=backend.new_jobs,
             changes=backend.changes,
-            notifier=FormNotifier(self.settings.notify.timeout, keep_on=heed),
+            notifier=self._notifier(heed),
             archive=self._archive(),
             together=backend.together,
         )
+
+    def _notifier(self, keep_on: Callable[[], None]) -> "Notifier":
+        from nommerctl.adapters.notifier import FormNotifier, Post
+
+        settings = self.settings.notify
+        post = Post(settings.timeout, allow_private=settings.allow_private, keep_on=keep_on)
+        match settings.format:
+            case NotifyFormat.FORM:
+                return FormNotifier(post)
+            case NotifyFormat.STANDARD:
+                from nommerctl.adapters.signed_notifier import SignedNotifier
+
+                return SignedNotifier(post, settings.secrets)
+            case unknown:
+                assert_never(unknown)
 
     def reopen_cache(self) -> None:
         """Begin with a new cache after the old one was found damaged, and set aside."""

@@ -70,6 +70,7 @@ class Requests:
             preset=recipe.preset,
             client_id=submission.client_id,
             notify_url=submission.notify_url,
+            allow_private=self._farm.settings.notify.allow_private,
             schemes=self._farm.schemes,
             strip_credentials=self._farm.settings.storage.strip_credentials,
         )

@@ -40,6 +40,7 @@ def _refresh(
         news,
         upkeep=settings.upkeep,
         cache_settings=settings.cache,
+        notify=settings.notify,
         clock=farm.clock,
         rebuild=rebuild,
         telling=telling,

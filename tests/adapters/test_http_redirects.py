@@ -18,8 +18,8 @@ from typing import TypeVar
 import pytest
 
 from nommerctl.adapters.http_source import HttpSource
-from nommerctl.adapters.networks import Network, network_of
 from nommerctl.domain.config import StorageSettings
+from nommerctl.domain.networks import Network, network_of
 from nommerctl.errors import TransferError, UsageError
 from tests.web import reply, serving
 

@@ -136,6 +136,7 @@ def account_farm(folder: Path) -> Iterator[AccountFarm]:
         "AWS_SUBNETS": given("SUBNET"),
         "AWS_MARKET": "on-demand",
         "SCALE_MAX_NODES": "1",
+        "NOTIFY_ALLOW_PRIVATE": "127.0.0.0/8",
         "WORKER_HEARTBEAT": "2s",
         "WORKER_LEASE": "10s",
     }

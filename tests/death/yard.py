@@ -38,6 +38,7 @@ SETTINGS = {
     "SCALE_BREAKER_TIME": "0.1s",
     "UPKEEP_REQUEUE_AFTER": "0s",
     "UPKEEP_RESYNC_EVERY": "0.1s",
+    "NOTIFY_ALLOW_PRIVATE": "127.0.0.0/8",
 }
 """Times that a test can wait for, also where nodes die before they come up, and no job that is given up for that."""
 

@@ -128,6 +128,7 @@ def test_a_source_from_the_web_and_a_listener_told_of_every_change(cli: Cli, cli
     def listen(exchange: Exchange) -> None:
         exchange.begin(204)
 
+    cli.settings["NOTIFY_ALLOW_PRIVATE"] = "127.0.0.0/8"
     with serving({"/clip.mp4": clip, "/told": listen}) as web:
         (job,) = cli.run(
             "submit",

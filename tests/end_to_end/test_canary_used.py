@@ -43,7 +43,7 @@ def test_a_signed_url_is_fetched_and_a_listener_told_and_nobody_else(
 ) -> None:
     # given a source, and a listener that repeats the secret and fails at first
     refuses = [500]
-    here.settings["WORKER_IDLE_EXIT"] = "1"
+    here.settings |= {"WORKER_IDLE_EXIT": "1", "NOTIFY_ALLOW_PRIVATE": "127.0.0.0/8"}
 
     def listen(exchange: Exchange) -> None:
         status = refuses[0] if refuses else 200
@@ -129,6 +129,7 @@ def test_a_look_that_fails_says_nothing_of_it(here: InProcessCli, path: str, cap
 def test_fetches_and_listeners_that_fail_say_nothing_of_it(here: InProcessCli, cli: Cli, tmp_path: Path) -> None:
     answers = {path: after_a_look(answer) for path, answer in FAILURES.items()}
     aloud = {"PYTHONWARNINGS": "always"}
+    here.settings["NOTIFY_ALLOW_PRIVATE"] = cli.settings["NOTIFY_ALLOW_PRIVATE"] = "127.0.0.0/8"
     with serving(answers) as web, watched_processes() as caught:
         for number, path in enumerate(FAILURES):
             to = ("--dest", f"{tmp_path}/{number}.mp4", "--preset", "web-480p")

@@ -164,6 +164,7 @@ def test_a_wait_is_not_held_up_by_the_listeners_of_others(cli: Cli, film: Path, 
         exchange.pause(60)
 
     with serving({"/hang": hang}) as web:
+        cli.settings["NOTIFY_ALLOW_PRIVATE"] = "127.0.0.0/8"
         cli.run("refresh")
         cli.run("submit", film, "--dest", tmp_path / "a.m4a", "--preset", "audio-m4a", "--notify-url", web.url("/hang"))
         began = time.monotonic()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from nommerctl.domain.config import CacheSettings, ScaleSettings, UpkeepSettings, WorkerSettings
+from nommerctl.domain.config import CacheSettings, NotifySettings, ScaleSettings, UpkeepSettings, WorkerSettings
 from nommerctl.domain.job import EncodingJob, Lease, Media
 from nommerctl.domain.moves import advanced, claimed, finished, submitted
 from nommerctl.domain.outcome import Outcome
@@ -44,6 +44,7 @@ class FakeFarm:
     scale_settings: ScaleSettings = field(default_factory=lambda: ScaleSettings(max_nodes=3))
     upkeep: UpkeepSettings = field(default_factory=UpkeepSettings)
     cache_settings: CacheSettings = field(default_factory=CacheSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     heed: Callable[[], None] = nothing
     archive: FakeArchive | None = None
 
@@ -86,6 +87,7 @@ class FakeFarm:
             ComparedNews(self.reads) if dry_run else QueueNews(self.changes, visibility=60, enough=lambda: False),
             upkeep=self.upkeep,
             cache_settings=self.cache_settings,
+            notify=self.notify,
             clock=self.clock,
             rebuild=rebuild,
         )

@@ -156,6 +156,9 @@ def test_what_a_listener_did_not_take_is_told_again_before_anything_later() -> N
     farm.claim(job)
     farm.notifier.failing.clear()
     farm.refresh()
+    assert farm.notifier.told == []
+    farm.clock.advance(5)
+    farm.refresh()
     assert [fields["job_state"] for _, fields in farm.notifier.told] == ["PENDING", "DOWNLOADING"]
 
 

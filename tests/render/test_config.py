@@ -26,6 +26,8 @@ def values_of(field: ConfigField) -> st.SearchStrategy[Any]:
     if field.is_duration:
         lowest = min(convert(number, float) for number in (0, 1e-9) if accepts(field, number))
         return st.floats(lowest, LONGEST) | st.integers(1, int(LONGEST)).map(float)
+    if field.kind is int and not accepts(field, 10**9):
+        return st.integers(1, 10)
     if field.kind is int:
         return st.integers(0, 10**15).filter(lambda number: accepts(field, number))
     if field.kind is tuple:

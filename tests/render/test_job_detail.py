@@ -115,6 +115,7 @@ def test_json_holds_the_whole_record_after_the_keys_of_list() -> None:
             "options",
             "notify_url",
             "told",
+            "delivery",
             "client_id",
         ),
         *("queued_at", "interruptions", "lease", "fps", "speed", "media", "command", "log", "history", "version"),

@@ -3,7 +3,7 @@
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
 from nommerctl.adapters.aws.ahead import ahead
 from nommerctl.adapters.aws.clients import Clients
@@ -64,7 +64,8 @@ class DynamoJobReads:
             chain.from_iterable(self._ids(head, prefix, limit) for head in prefix[:1] or _HEADS),
             self._ids(UNDELIVERED_HEAD, prefix, limit),
         )
-        return list(self.get(islice(dict.fromkeys(found), limit)).values())
+        each_once = (job_id for job_id, _ in groupby(found))
+        return list(self.get(islice(each_once, limit)).values())
 
     def unfinished(self) -> Iterator[EncodingJob]:
         """Yield every unfinished job, oldest `created` first; the ids of all of them are in memory meanwhile."""
