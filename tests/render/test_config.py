@@ -26,10 +26,9 @@ def values_of(field: ConfigField) -> st.SearchStrategy[Any]:
     if field.is_duration:
         lowest = min(convert(number, float) for number in (0, 1e-9) if accepts(field, number))
         return st.floats(lowest, LONGEST) | st.integers(1, int(LONGEST)).map(float)
-    if field.kind is int and not accepts(field, 10**9):
-        return st.integers(1, 10)
     if field.kind is int:
-        return st.integers(0, 10**15).filter(lambda number: accepts(field, number))
+        small = not accepts(field, 10**9)
+        return st.integers(0, 10 if small else 10**15).filter(lambda number: accepts(field, number))
     if field.kind is tuple:
         words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters=","), min_size=1)
         return st.lists(words.filter(lambda word: accepts(field, [word])), max_size=3).map(tuple)
