@@ -118,6 +118,14 @@ class JobStore(JobReads, Protocol):
         move raised IllegalMoveError. Each job is written by itself: an error leaves it open which ones were.
         """
 
+    def keep_seen(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
+        """Keep the changes of these jobs that others made, as they were read; return the jobs as they then stand.
+
+        Only where somebody else than nommerctl writes jobs too, and leaves no trace of a change but the last one, is
+        there anything to keep, or a difference. A finished job that is kept, and was never heard of before, has changes
+        to be told; that it was only found among the others says no such thing. To keep a change again changes nothing.
+        """
+
     def remove(self, job: EncodingJob) -> bool:
         """Remove a job if its version is still the one given; return whether it was removed."""
 

@@ -11,6 +11,7 @@ from nommerctl import ports
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.job_store import DynamoJobStore
 from nommerctl.adapters.aws.ledger import DynamoLedger
+from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from nommerctl.adapters.local.database import Database
 from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
@@ -21,6 +22,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.job_store import FakeJobStore
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
+from tests.simpledb.server import SimpleDB, simpledb_server
+from tests.simpledb_jobs import SETTINGS, simpledb_clients, simpledb_farm
 
 ADAPTERS = ["fake", "sqlite"]
 
@@ -54,9 +57,18 @@ def dynamodb_ministack(ministack_url: str) -> Iterator[Clients]:
         yield clients
 
 
+@pytest.fixture(scope="session")
+def simpledb() -> Iterator[tuple[SimpleDB, Clients]]:
+    with simpledb_server() as server, simpledb_clients(server.url) as clients:
+        yield server, clients
+
+
 def _job_store(request: pytest.FixtureRequest) -> Iterator[ports.JobStore]:
     if request.param == "fake":
         yield FakeJobStore()
+    elif request.param == "simpledb":
+        server, of_server = request.getfixturevalue("simpledb")
+        yield SimpledbJobStore(of_server, simpledb_farm(server), SETTINGS, request.getfixturevalue("clock"))
     elif request.param == "sqlite":
         yield SqliteJobStore(request.getfixturevalue("database"))
     else:
@@ -65,9 +77,13 @@ def _job_store(request: pytest.FixtureRequest) -> Iterator[ports.JobStore]:
             yield DynamoJobStore(clients, farm, sleep)
 
 
-job_store = pytest.fixture(_job_store, params=[*ADAPTERS, *DYNAMODB], name="job_store")
+job_store = pytest.fixture(_job_store, params=[*ADAPTERS, *DYNAMODB, "simpledb"], name="job_store")
 
-roomy_job_store = pytest.fixture(_job_store, params=[*ADAPTERS, "dynamodb-ministack"], name="roomy_job_store")
+roomy_job_store = pytest.fixture(
+    _job_store,
+    params=[*ADAPTERS, "dynamodb-ministack", pytest.param("simpledb", marks=pytest.mark.slow)],
+    name="roomy_job_store",
+)
 """For a thousand jobs: moto copies all that it holds at every transaction, and takes seconds for the last of them."""
 
 

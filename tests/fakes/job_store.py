@@ -84,6 +84,9 @@ class FakeJobStore:
                     self.jobs[job_id] = moved
                     return moved
 
+    def keep_seen(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
+        return list(jobs)
+
     def remove(self, job: EncodingJob) -> bool:
         with self._lock:
             standing = self.jobs.get(job.id)

@@ -1,7 +1,11 @@
 """A domain of SimpleDB: reads that are whole and consistent, writes on one condition, pages until the end."""
 
+import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -9,6 +13,7 @@ from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.errors import calling, code_of
 
 if TYPE_CHECKING:
+    from types_boto3_sdb.client import SimpleDBClient
     from types_boto3_sdb.type_defs import (
         AttributeTypeDef,
         DeleteAttributesRequestTypeDef,
@@ -34,6 +39,15 @@ NAMED_AT_ONCE = 20
 PAGE = 2500
 """Items of one answer to a Select, which holds 1 MB at most."""
 
+_NONCHARACTERS = "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
+
+UNHELD = re.compile(f"[\0-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
+"""What is not to be written: XML does not hold it (section 2.2 of XML 1.1), or, as a carriage return, changes it."""
+
+_IN_BASE64 = re.compile(rb'<(Name|Value) encoding="base64">([^<]*)</\1>')
+_MARK = "\ue000base64\ue001"
+"""Stands before what came in base64, so that it is decoded: botocore reads no attributes of XML. In use by nobody."""
+
 _NO_DOMAIN = "NoSuchDomain"
 _CONDITION_FAILED = frozenset({"AttributeDoesNotExist", "ConditionalCheckFailed", "MultiValuedAttribute"})
 
@@ -43,6 +57,17 @@ class Expected(NamedTuple):
 
     name: str
     value: str | None
+
+
+class Tried(Enum):
+    """What came of a conditional write.
+
+    UNSURE is one that was refused when it was repeated: an earlier try may have been done, and its answer lost.
+    """
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNSURE = "unsure"
 
 
 def quoted(text: str) -> str:
@@ -70,11 +95,18 @@ class Domain:
         self._ours = ours
         self._what = f"domain '{name}'"
 
+    @cached_property
+    def _sdb(self) -> "SimpleDBClient":
+        client = self._clients.sdb
+        events: Any = client.meta.events  # the stubs know no handlers that get the body
+        events.register("before-parse.simpledb", _marked, unique_id="nommerctl-in-base64")
+        return client
+
     def get(self, item: str) -> Attributes | None:
         """Return the attributes of an item as it is now, None if there is none."""
 
         def ask() -> Attributes:
-            answer = self._clients.sdb.get_attributes(DomainName=self.name, ItemName=item, ConsistentRead=True)
+            answer = self._sdb.get_attributes(DomainName=self.name, ItemName=item, ConsistentRead=True)
             return _attributes(answer.get("Attributes", []))
 
         return self._read("sdb:GetAttributes", ask) or None
@@ -84,21 +116,25 @@ class Domain:
         names = ", ".join(quoted(item) for item in items)
         return dict(self.select(f"itemName() in ({names})")) if names else {}
 
-    def select(self, where: str = "", *, order: str = "", limit: int = PAGE) -> Iterator[tuple[str, Attributes]]:
+    def select(
+        self, where: str = "", *, order: str = "", limit: int = PAGE, what: str = "*"
+    ) -> Iterator[tuple[str, Attributes]]:
         """Yield the items that an expression selects, by their names if no `order` is given, as they are now.
 
-        They come page by page, of up to `limit` items, until the end.
+        They come page by page, of up to `limit` items, until the end; with `what` they have of their attributes.
         """
         conditions = [f" where {where}"] if where else []
         orders = [f" order by {order}"] if order else []
-        expression = "".join([f"select * from {named(self.name)}", *conditions, *orders, f" limit {limit}"])  # noqa: S608 - values are quoted where they are put in
+        expression = "".join([f"select {what} from {named(self.name)}", *conditions, *orders, f" limit {limit}"])  # noqa: S608 - values are quoted where they are put in
         token = ""
         while True:
 
             def ask(token: str = token) -> tuple[list[tuple[str, Attributes]], str]:
                 more = {"NextToken": token} if token else {}
-                answer = self._clients.sdb.select(SelectExpression=expression, ConsistentRead=True, **more)
-                found = [(each["Name"], _attributes(each["Attributes"])) for each in answer.get("Items", [])]
+                answer = self._sdb.select(SelectExpression=expression, ConsistentRead=True, **more)
+                found = [
+                    (_text(each["Name"]), _attributes(each.get("Attributes", []))) for each in answer.get("Items", [])
+                ]
                 return found, answer.get("NextToken", "")
 
             page, token = self._read("sdb:Select", ask) or ([], "")
@@ -111,6 +147,12 @@ class Domain:
 
         When it did not, an earlier try of this very call may have been done, without an answer: read what stands.
         """
+        return self.try_put(item, attributes, expected) is Tried.DONE
+
+    def try_put(
+        self, item: str, attributes: Mapping[str, str | Sequence[str]], expected: Expected | None = None
+    ) -> Tried:
+        """Write attributes of an item over what they were; return whether the condition held, or may have held."""
         asked: PutAttributesRequestTypeDef = {
             "DomainName": self.name,
             "ItemName": item,
@@ -118,7 +160,7 @@ class Domain:
         }
         if expected is not None:
             asked["Expected"] = _condition(expected)
-        return self._write("sdb:PutAttributes", lambda: self._clients.sdb.put_attributes(**asked))
+        return self._write("sdb:PutAttributes", lambda: self._sdb.put_attributes(**asked))
 
     def put_batch(self, items: Mapping[str, Mapping[str, str | Sequence[str]]], *, replace: bool = True) -> None:
         """Write attributes of up to WRITTEN_AT_ONCE items, whatever they were, all or none.
@@ -127,7 +169,7 @@ class Domain:
         """
 
         def ask() -> None:
-            self._clients.sdb.batch_put_attributes(
+            self._sdb.batch_put_attributes(
                 DomainName=self.name,
                 Items=[
                     {"Name": name, "Attributes": _replaced(attributes, replace=replace)}
@@ -142,13 +184,22 @@ class Domain:
         asked: DeleteAttributesRequestTypeDef = {"DomainName": self.name, "ItemName": item}
         if expected is not None:
             asked["Expected"] = _condition(expected)
-        return self._write("sdb:DeleteAttributes", lambda: self._clients.sdb.delete_attributes(**asked))
+        return self._write("sdb:DeleteAttributes", lambda: self._sdb.delete_attributes(**asked)) is Tried.DONE
+
+    def drop(self, item: str, attribute: str, values: Iterable[str]) -> None:
+        """Take values from an attribute of an item, those that it has; no error if it has none of them."""
+        asked: DeleteAttributesRequestTypeDef = {
+            "DomainName": self.name,
+            "ItemName": item,
+            "Attributes": [{"Name": attribute, "Value": value} for value in values],
+        }
+        self._write("sdb:DeleteAttributes", lambda: self._sdb.delete_attributes(**asked))
 
     def delete_batch(self, items: Sequence[str]) -> None:
         """Delete up to WRITTEN_AT_ONCE items, whatever they are; no error if they are gone."""
 
         def ask() -> None:
-            self._clients.sdb.batch_delete_attributes(DomainName=self.name, Items=[{"Name": name} for name in items])
+            self._sdb.batch_delete_attributes(DomainName=self.name, Items=[{"Name": name} for name in items])
 
         self._write("sdb:BatchDeleteAttributes", ask)
 
@@ -162,34 +213,46 @@ class Domain:
                     raise
                 return None
 
-    def _write(self, action: str, ask: Callable[[], object]) -> bool:
-        """Write; return False if the condition does not hold. A domain of ours that is not there is made first."""
-        with calling(action, self._what):
-            try:
-                ask()
-            except ClientError as error:
-                if code_of(error) in _CONDITION_FAILED:
-                    return False
-                if not self._ours or code_of(error) != _NO_DOMAIN:
-                    raise
-            else:
-                return True
+    def _write(self, action: str, ask: Callable[[], object]) -> Tried:
+        """Write; a domain of ours that is not there is made first."""
+        tried = self._tried(action, ask)
+        if tried is not None:
+            return tried
         with calling("sdb:CreateDomain", self._what):
-            self._clients.sdb.create_domain(DomainName=self.name)
+            self._sdb.create_domain(DomainName=self.name)
+        return self._tried(action, ask, made=True) or Tried.REFUSED
+
+    def _tried(self, action: str, ask: Callable[[], object], *, made: bool = False) -> Tried | None:
+        """Return what comes of a write; None if the domain is ours, and not there yet."""
         with calling(action, self._what):
             try:
                 ask()
             except ClientError as error:
                 if code_of(error) in _CONDITION_FAILED:
-                    return False
-                raise
-        return True
+                    repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+                    return Tried.UNSURE if repeated else Tried.REFUSED
+                if made or not self._ours or code_of(error) != _NO_DOMAIN:
+                    raise
+                return None
+            return Tried.DONE
+
+
+def _marked(response_dict: dict[str, Any], **_: object) -> None:
+    """Mark what is in base64 in an answer."""
+    if b' encoding="base64">' in response_dict["body"]:
+        response_dict["body"] = _IN_BASE64.sub(rb"<\1>" + _MARK.encode() + rb"\2</\1>", response_dict["body"])
+
+
+def _text(found: str) -> str:
+    if not found.startswith(_MARK):
+        return found
+    return base64.b64decode(found.removeprefix(_MARK)).decode(errors="replace")
 
 
 def _attributes(found: "Sequence[AttributeTypeDef]") -> Attributes:
     values: dict[str, list[str]] = {}
     for each in found:
-        values.setdefault(each["Name"], []).append(each["Value"])
+        values.setdefault(_text(each["Name"]), []).append(_text(each["Value"]))
     return {name: tuple(sorted(each)) for name, each in values.items()}
 
 

@@ -1,0 +1,150 @@
+"""A job, read from its item and its side record: which of the two holds, and what others did that we did not know."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from msgspec import structs
+
+from nommerctl.adapters.aws.simpledb.domains import Attributes
+from nommerctl.adapters.aws.simpledb.old_items import OldItem, parsed, raw_of
+from nommerctl.adapters.aws.simpledb.side_records import Seen, Side
+from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
+from nommerctl.domain.job import EncodingJob, HistoryEntry, JobId, Lease
+from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
+from nommerctl.domain.times import Instant
+
+OTHERS = "media-nommer"
+"""Who is said to have made a change that nommerctl did not make."""
+
+OLD_WORKER = "an old worker"
+
+
+class Reading(NamedTuple):
+    """A job as it stands, and what it was read from: `item`, with its fence as it is (`raw`), and `side`.
+
+    It is `pending` if its side record has been written and its item not yet: whoever writes next completes that. It is
+    `known` if its item says what it does in a way that we can write over. `unkept` is a change by others of which
+    there is no trace but the item.
+    """
+
+    job: EncodingJob
+    item: Attributes
+    side: Side | None
+    raw: str
+    pending: bool = False
+    known: bool = True
+    unkept: Seen | None = None
+
+
+def differs(item: Attributes, side: Side) -> bool:
+    """Whether an item is not what our record of it goes with: somebody wrote it, or the two are not of one time."""
+    return side.record is not None and raw_of(item) not in {side.fence, side.before}
+
+
+def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now: Instant) -> Reading:
+    """Return the job in an item and its side record, which were read so that they belong together."""
+    raw = raw_of(item)
+    record = side.record if side is not None else None
+    if side is not None and record is not None and not differs(item, side):
+        job = record if record.fault is None else _with_what_is_given(record, parsed(item, zone))
+        return Reading(job, item, side, raw, pending=raw != side.fence)
+    old = parsed(item, zone)
+    merged = _Merge(job_id, raw, old, side, now)
+    return Reading(merged.job(), item, side, raw, known=old.state is not None, unkept=merged.unkept)
+
+
+def _with_what_is_given(record: EncodingJob, old: OldItem) -> EncodingJob:
+    """What does not change in a job's life, as its item has it now: it may have been put right there."""
+    return structs.replace(
+        record,
+        source=old.source,
+        dest=old.dest,
+        nommer=old.nommer,
+        options=old.options,
+        notify_url=old.notify_url,
+        fault=old.fault,
+    )
+
+
+class _Merge:
+    """What comes of an item that somebody else wrote, and of what we know of its job."""
+
+    def __init__(self, job_id: JobId, raw: str, old: OldItem, side: Side | None, now: Instant) -> None:
+        self._id = job_id
+        self._old = old
+        self._side = side
+        self._record = side.record if side is not None else None
+        self._version = side.version if side is not None else 0
+        self._history = self._record.history if self._record is not None else ()
+        seen = side.seen if side is not None else ()
+        self._current = self._found(raw, seen, now)
+        self._added = list(self._unknown(seen))
+        self.unkept = next((each for each in self._added[-1:] if each not in seen), None)
+
+    def _found(self, raw: str, seen: tuple[Seen, ...], now: Instant) -> Seen | None:
+        """The change that the item shows: as it was seen already, if it was; None if it shows none that we know of."""
+        state = self._old.state
+        if state is None:
+            return None
+        known = [each for each in seen if (each.state, each.text) == (state, raw)]
+        if known:
+            return known[-1]
+        at = latest(self._old.changed, now)
+        if at is None:
+            at = self._record.changed if self._record is not None else self._old.created or 0
+        return Seen(at, state, raw, self._old.details)
+
+    def _unknown(self, seen: tuple[Seen, ...]) -> Iterator[Seen]:
+        """Yield the changes that the record's history lacks: in the order of their instants, at last what now is."""
+        known = {(entry.at, entry.state) for entry in self._history}
+        since = self._history[0].at if self._history and self._history[0].seq > 1 else 0
+        last = self._history[-1] if self._history else None
+        for each in seen:
+            if each != self._current and (each.at, each.state) not in known and each.at >= since:
+                known.add((each.at, each.state))
+                last = None
+                yield each
+        current = self._current
+        if current is not None and (last is None or (last.at, last.state) != (current.at, current.state)):
+            yield current
+
+    def job(self) -> EncodingJob:
+        """The job as it stands: state and what is given by the item, all else by our record of it."""
+        old, record, history = self._old, self._record, self._whole_history()
+        state = old.state or JobState.ERROR
+        at = self._current.at if self._current is not None else record.changed if record else old.created or 0
+        if record is None:
+            created = at if old.created is None else old.created
+            record = EncodingJob(
+                id=self._id, source="", dest="", created=created, changed=at, options=(), told=self._told(history)
+            )
+        return structs.replace(
+            record,
+            source=old.source,
+            dest=old.dest,
+            nommer=old.nommer,
+            options=old.options,
+            notify_url=old.notify_url,
+            state=state,
+            details=old.details,
+            changed=at,
+            lease=Lease(id="", owner=OLD_WORKER, until=at) if state in IN_WORK else None,
+            progress=None,
+            history=history,
+            told=record.told if old.state is not None or not history else history[-1].seq,
+            fault=old.fault,
+            version=self._version + len(self._added),
+        )
+
+    def _whole_history(self) -> tuple[HistoryEntry, ...]:
+        first = self._history[-1].seq + 1 if self._history else 1
+        entries = (
+            HistoryEntry(seq=seq, state=each.state, at=each.at, by=OTHERS, details=each.details)
+            for seq, each in enumerate(self._added, start=first)
+        )
+        return (*self._history, *entries)
+
+    def _told(self, history: tuple[HistoryEntry, ...]) -> int:
+        """Of a job without a record: a finished one that we never saw before was told by media-nommer itself."""
+        first_sight = self._side is None and self._old.state in FINISHED_STATES
+        return history[-1].seq if history and first_sight else 0
