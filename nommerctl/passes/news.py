@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.times import Instant
 from nommerctl.passes.means import FarmReads
 from nommerctl.ports import Message, Queue
 
@@ -47,7 +49,12 @@ class ComparedNews:
         stored = {job.id: job for job in self._reads.store.unfinished()}
         heed()
         stored |= self._reads.store.get(job.id for job in cached.values() if job.open and job.id not in stored)
-        return [job.id for job in stored.values() if job.id not in cached or cached[job.id].version != job.version]
+        return [job.id for job in stored.values() if _stamp(job) != _stamp(cached.get(job.id))]
 
     def acknowledge(self) -> None:
         """Nothing was received."""
+
+
+def _stamp(job: EncodingJob | None) -> tuple[int, Instant] | None:
+    """What tells one record of a job from another: others than nommerctl may change one and raise no version."""
+    return None if job is None else (job.version, job.changed)

@@ -55,8 +55,7 @@ def refresh(
         found = learn(reads, perform, ids, clock())
     else:
         found = resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
-        if reads.store.lag:
-            _catch_up(reads, perform, ids)
+        found.due.extend(_catch_up(reads, perform, ids, clock()))
     facts |= found.facts
     for text in said:
         if not is_job_id(text):
@@ -86,21 +85,49 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId], now: Insta
     found: set[JobId] = set()
     to_tell: list[JobId] = []
     for start in range(0, len(read), BATCH):
-        jobs = reads.store.get(read[start : start + BATCH])
-        found |= jobs.keys()
-        known = {job_id: job.state for job_id in jobs if (job := reads.cache.get_job(job_id))}
-        perform.quietly(_cached(jobs.values()))
-        for job in jobs.values():
-            if known.get(job.id) is not job.state:
+        jobs = _kept(list(reads.store.get(read[start : start + BATCH]).values()), perform)
+        found |= {job.id for job in jobs}
+        known = {job.id: (job.state, job.fault) for each in jobs if (job := reads.cache.get_job(each))}
+        perform.quietly(_cached(jobs))
+        for job in jobs:
+            if known.get(job.id) != (job.state, job.fault):
                 perform.note(_news(job))
-        to_tell += (job.id for job in jobs.values() if due(job, now))
+        to_tell += (job.id for job in jobs if due(job, now))
     return Learnt({"unknown": len(set(ids) - found)}, to_tell)
 
 
-def _catch_up(reads: FarmReads, perform: Performer, ids: Sequence[JobId]) -> None:
-    """Commit to the cache what is said to have changed, and may just have been in no list of the store."""
+def _catch_up(reads: FarmReads, perform: Performer, ids: Sequence[JobId], now: Instant) -> list[JobId]:
+    """Keep and cache what is said to have changed, and may just have been in no list of the store.
+
+    Or in one of finished jobs, of which those that nobody heard of before are not kept. Return which are to be told of.
+    """
+    to_tell: list[JobId] = []
     for some in batches(ids, BATCH):
-        perform.quietly(_cached(reads.store.get(some).values()))
+        jobs = _kept(list(reads.store.get(some).values()), perform)
+        perform.quietly(_cached(jobs))
+        to_tell += (job.id for job in jobs if due(job, now))
+    return to_tell
+
+
+def _kept(jobs: Sequence[EncodingJob], perform: Performer) -> Sequence[EncodingJob]:
+    """Let the store keep what others did to jobs; return them as they then stand. Before anybody else hears of it."""
+    kept = [*jobs]  # what a dry run goes on with
+
+    def keep(writes: FarmWrites) -> None:
+        kept[:] = writes.store.keep_seen(jobs)
+
+    perform.quietly(keep)
+    return kept
+
+
+def _kept_as_read(jobs: Iterable[EncodingJob], perform: Performer) -> Iterator[EncodingJob]:
+    """Yield jobs that come in a list of the store, kept as far as they are open.
+
+    A finished one that was never heard of is not: no message said that it had changed, so it has been so for long.
+    """
+    for some in batches(jobs, BATCH):
+        open_ = {job.id: job for job in _kept([job for job in some if job.open], perform)}
+        yield from (open_.get(job.id, job) for job in some)
 
 
 def _cached(jobs: Iterable[EncodingJob]) -> Effect:
@@ -108,7 +135,8 @@ def _cached(jobs: Iterable[EncodingJob]) -> Effect:
 
 
 def _news(job: EncodingJob) -> Change:
-    return Change(job.state.value, job.id, f"{shown(job.source)}: {masked(job.details)}" if job.details else "")
+    why = job.fault or job.details
+    return Change(job.state.value, job.id, f"{shown(job.source)}: {masked(why)}" if why else "")
 
 
 def resync_reason(reads: FarmReads, upkeep: UpkeepSettings, now: Instant, *, rebuild: bool) -> str | None:
@@ -139,13 +167,14 @@ def resync(
     """Make the cache what the store says, and send messages anew for jobs whose message is gone (I1).
 
     What the store may not show yet stays in the cache if it is there. A cold cache knows nothing, so that all would be
-    news: of what it missed only the jobs in ERROR are noted.
+    news: of what it missed only the jobs in ERROR, and those with a fault, are noted.
     """
     status = reads.cache.status()
     survey = _Survey(known=None if status.refreshed is None else reads.cache.states())
     queued = reads.new_jobs.depth().total  # before the jobs are read: one that finishes meanwhile has lost no message
     since = now - micros(cache_settings.keep_finished)
-    jobs = survey.of(worth_caching(reads.store, finished_since=since), perform, upkeep, now)
+    found = _kept_as_read(worth_caching(reads.store, finished_since=since), perform)
+    jobs = survey.of(found, perform, upkeep, now)
     as_of = now - micros(reads.store.lag)
     perform(Change("resync", "cache", why), lambda writes: writes.cache.reset(jobs, as_of=as_of))
     for _ in jobs:
@@ -194,9 +223,14 @@ class _Survey:
                 self.overdue.append(job)
             if due(job, now):
                 self.due.append(job.id)
-            if job.state is JobState.ERROR if self._known is None else self._known.get(job.id) is not job.state:
+            if self._is_news(job):
                 self.news.append(_news(job))
             yield job
+
+    def _is_news(self, job: EncodingJob) -> bool:
+        if self._known is None:
+            return job.state is JobState.ERROR or job.fault is not None
+        return self._known.get(job.id) is not job.state
 
 
 def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> bool:

@@ -197,6 +197,9 @@ class Attempt:
 
     def _work(self) -> Encoded:
         job = self._job
+        if job.fault is not None:
+            msg = f"{job.fault}: submit the job anew"
+            raise EncodingError(msg)
         nommer = self._nommer(job.nommer)
         self._folder.mkdir(parents=True)
         turn = f"{job.id}-{job.version}-{self._lease_id}"  # every write raises the version, so every claim does

@@ -1,18 +1,18 @@
 """The side records of jobs: what nommerctl knows of a job and the item of old code has no room for.
 
-One of an item in a domain of ours, named by the job's id: the whole record as JSON, in pieces that a value holds, and
+Each is an item in a domain of ours, named by the job's id: the whole record as JSON, in pieces, and
 beside it what is asked for. `fence` is the last_modified_dtime of the job's item that the record goes with, `before`
 the one that it was written over: while the item has that one, its own write is under way, or whoever was at it died.
 `seen` has changes by others that the record does not have yet, each a value of its own.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 from msgspec import structs
 
-from nommerctl.adapters.aws.simpledb.domains import UNHELD, VALUE_BYTES, Attributes, Expected, quoted
+from nommerctl.adapters.aws.simpledb.chunks import chunked, joined, json_text
+from nommerctl.adapters.aws.simpledb.domains import VALUE_BYTES, Attributes, Expected, quoted
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.record_size import fitted
 from nommerctl.domain.states import JobState
@@ -33,7 +33,6 @@ _ESCAPED_BYTES = _PIECES * (VALUE_BYTES - 3)
 _SEEN_BYTES = 900
 """Of the details of a change that was seen."""
 
-_to_json = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(EncodingJob)
 
 
@@ -68,12 +67,11 @@ _seen_decoder = msgspec.json.Decoder(Seen)
 def fit_to_store(job: EncodingJob) -> EncodingJob:
     """Return a job that was changed, without what there is no room for."""
     job = fitted(job, _RECORD_BYTES)
-    return job if len(_text(job).encode()) <= _ESCAPED_BYTES else fitted(job, _ESCAPED_BYTES // 6)
+    return job if len(json_text(job).encode()) <= _ESCAPED_BYTES else fitted(job, _ESCAPED_BYTES // 6)
 
 
 def attributes_of(job: EncodingJob, *, fence: str, before: str) -> dict[str, str]:
-    """Return the attributes of a job's side record. Pieces of a longer one before it may stay: `pieces` counts."""
-    pieces = _cut(_text(job))
+    """Return the attributes of a job's side record."""
     return {
         "version": str(job.version),
         "fence": fence,
@@ -82,8 +80,7 @@ def attributes_of(job: EncodingJob, *, fence: str, before: str) -> dict[str, str
         "phase": _phase(job),
         "changed": _padded(job.changed),
         "dead": str(int(job.undelivered)),
-        "pieces": str(len(pieces)),
-        **{_piece(number): piece for number, piece in enumerate(pieces)},
+        **chunked(_without_version(job)),
     }
 
 
@@ -118,44 +115,19 @@ def seen_value(seen: Seen) -> str:
     """Return a change as a value of `seen`; the end of its details as far as there is room."""
     for size in (_SEEN_BYTES, _SEEN_BYTES // 2, _SEEN_BYTES // 8, 0):
         cut = None if seen.details is None else seen.details.encode()[-size:].decode(errors="ignore") if size else ""
-        value = _escaped(_to_json.encode(seen._replace(details=cut)).decode())
+        value = json_text(seen._replace(details=cut))
         if len(value.encode()) <= VALUE_BYTES:
             break
     return value
 
 
-def _text(job: EncodingJob) -> str:
-    return _escaped(_to_json.encode(structs.replace(job, version=0)).decode())
-
-
-def _escaped(text: str) -> str:
-    """Return JSON without what SimpleDB cannot answer: inside of texts, where it stands, an escape says the same."""
-    return UNHELD.sub(lambda found: _escape(found[0]), text)
-
-
-def _escape(character: str) -> str:
-    units = character.encode("utf-16-be")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
-
-
-def _cut(text: str) -> Sequence[str]:
-    data = text.encode()
-    pieces = []
-    start = 0
-    while start < len(data):
-        end = min(start + VALUE_BYTES, len(data))
-        while end < len(data) and data[end] & 0xC0 == 0x80:  # noqa: PLR2004 - a byte inside of a character
-            end -= 1
-        pieces.append(data[start:end].decode())
-        start = end
-    return pieces
+def _without_version(job: EncodingJob) -> EncodingJob:
+    return structs.replace(job, version=0)  # which stands beside
 
 
 def _record(attributes: Attributes, version: str) -> EncodingJob | None:
-    pieces = _one(attributes, "pieces")
     try:
-        text = "".join(attributes[_piece(number)][0] for number in range(int(pieces or "")))
-        return structs.replace(_decoder.decode(text), version=int(version))
+        return structs.replace(_decoder.decode(joined(attributes)), version=int(version))
     except (KeyError, ValueError, RecursionError, msgspec.DecodeError):
         return None
 
@@ -175,10 +147,6 @@ def _phase(job: EncodingJob) -> str:
     if not job.finished:
         return OPEN
     return UNTOLD if job.untold else DONE
-
-
-def _piece(number: int) -> str:
-    return f"r{number:02d}" if number < 100 else f"r{number}"  # noqa: PLR2004 - two digits, or three
 
 
 def _padded(at: Instant) -> str:
