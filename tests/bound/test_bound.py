@@ -12,12 +12,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from msgspec import structs
 
+from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.simpledb.ledger import SimpledbLedger
 from nommerctl.adapters.local.database import Database
 from nommerctl.adapters.local.ledger import SqliteLedger
+from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.ports import Clock, Ledger
 from tests.bound.farm import BoundFarm
 from tests.bound.scenarios import POOLS, SCENARIOS, Scenario
 from tests.fakes.ec2 import EVER
+from tests.simpledb.server import simpledb_server
+from tests.simpledb_farm import clients_of_simpledb
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
@@ -96,6 +101,26 @@ def test_i2_holds_as_well_with_the_ledger_in_a_database(client: "EC2Client", fol
             play(farm, scenario)
 
     all_of_them()
+
+
+@pytest.mark.parametrize("examples", [5, pytest.param(200, marks=slow)])
+def test_i2_holds_as_well_with_the_ledger_in_simpledb(client: "EC2Client", examples: int) -> None:
+    with simpledb_server() as server, clients_of_simpledb(server.url) as clients:
+
+        @settings(generated, max_examples=examples)
+        @given(SCENARIOS)
+        def all_of_them(scenario: Scenario) -> None:
+            server.clear()
+            clients.sdb.create_domain(DomainName=SimpledbSettings().heartbeat_domain)
+            farm = BoundFarm(client, aws=scenario.aws, clocks_off=scenario.clocks_off, ledger_of=in_simpledb(clients))
+            play(farm, scenario)
+
+        all_of_them()
+
+
+def in_simpledb(clients: Clients) -> Callable[[Clock], Ledger]:
+    """The one in there, to which each controller has a way of its own."""
+    return lambda clock: SimpledbLedger(clients, "farm", SimpledbSettings(), clock, slots=1, sleep=lambda _: None)
 
 
 def in_a_database(folder: Path, stack: ExitStack) -> Callable[[Clock], Ledger]:
