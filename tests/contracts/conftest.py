@@ -9,13 +9,17 @@ from msgspec import Struct
 
 from nommerctl import ports
 from nommerctl.adapters.aws.clients import Clients
+from nommerctl.adapters.aws.coded_queue import CodedQueue
 from nommerctl.adapters.aws.job_store import DynamoJobStore
 from nommerctl.adapters.aws.ledger import DynamoLedger
+from nommerctl.adapters.aws.outbox import Outbox
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
+from nommerctl.adapters.aws.simpledb.ledger import SimpledbLedger
 from nommerctl.adapters.local.database import Database
 from nommerctl.adapters.local.job_store import SqliteJobStore
 from nommerctl.adapters.local.ledger import SqliteLedger
 from nommerctl.adapters.local.queue import SqliteQueue
+from nommerctl.domain.config_aws import SimpledbSettings
 from tests.adapters.aws.sqs_farm import SqsFarm, sqs_farm
 from tests.dynamodb import clients_of, farm_in
 from tests.fakes.clock import FakeClock
@@ -23,6 +27,7 @@ from tests.fakes.job_store import FakeJobStore
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.simpledb.server import SimpleDB, simpledb_server
+from tests.simpledb_farm import clients_of_simpledb
 from tests.simpledb_jobs import SETTINGS, simpledb_clients, simpledb_farm
 
 ADAPTERS = ["fake", "sqlite"]
@@ -87,14 +92,32 @@ roomy_job_store = pytest.fixture(
 """For a thousand jobs: moto copies all that it holds at every transaction, and takes seconds for the last of them."""
 
 
-@pytest.fixture(params=[*ADAPTERS, *DYNAMODB])
+@pytest.fixture(scope="session")
+def simpledb() -> Iterator[SimpleDB]:
+    with simpledb_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def simpledb_clients(simpledb: SimpleDB) -> Iterator[Clients]:
+    with clients_of_simpledb(simpledb.url) as clients:
+        yield clients
+
+
+@pytest.fixture(params=[*ADAPTERS, *DYNAMODB, "simpledb"])
 def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[ports.Ledger]:
     if request.param == "fake":
         yield FakeLedger(clock)
     elif request.param == "sqlite":
         yield SqliteLedger(request.getfixturevalue("database"), clock)
+    elif request.param == "simpledb":
+        server: SimpleDB = request.getfixturevalue("simpledb")
+        server.clear()
+        clients: Clients = request.getfixturevalue("simpledb_clients")
+        clients.sdb.create_domain(DomainName=SimpledbSettings().heartbeat_domain)
+        yield SimpledbLedger(clients, "films", SimpledbSettings(), clock, slots=2, sleep=sleep)
     else:
-        clients: Clients = request.getfixturevalue(request.param.replace("-", "_"))
+        clients = request.getfixturevalue(request.param.replace("-", "_"))
         with farm_in(clients) as farm:
             yield DynamoLedger(clients, farm, clock, sleep)
 
@@ -106,7 +129,7 @@ class Pace(Struct, frozen=True):
     let_pass: Callable[[], object]
 
 
-@pytest.fixture(params=[*ADAPTERS, "sqs"])
+@pytest.fixture(params=[*ADAPTERS, "sqs", "sqs-coded"])
 def kind_of_queue(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     return kind
@@ -114,15 +137,15 @@ def kind_of_queue(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def queue(kind_of_queue: str, request: pytest.FixtureRequest, clock: FakeClock) -> ports.Queue:
-    if kind_of_queue == "sqs":
+    if kind_of_queue.startswith("sqs"):
         sqs: SqsFarm = request.getfixturevalue("sqs")
-        return sqs.queue
+        return sqs.queue if kind_of_queue == "sqs" else CodedQueue(sqs.clients, sqs.name, sqs.urls, Outbox())
     return queue_of_ours(kind_of_queue, request, clock)
 
 
 @pytest.fixture
 def pace(kind_of_queue: str, clock: FakeClock) -> Pace:
-    if kind_of_queue == "sqs":
+    if kind_of_queue.startswith("sqs"):
         return Pace(1, lambda: sleep(1.05))  # SQS's clock is its own, and has whole seconds
     return Pace(90, lambda: clock.advance(90))
 

@@ -144,7 +144,11 @@ def _judged(error: ClientError, action: str, what: str) -> tuple[type[NommerctlE
         (code in _EXPIRED, PermissionDeniedError, f"{refused}: the credentials have expired: renew them"),
         (code in _INVALID_CREDENTIALS, PermissionDeniedError, f"{refused}: the credentials are not valid ({code})"),
         (code in _DENIED, PermissionDeniedError, f"{refused}: the credentials lack the permission for it"),
-        (missing, SettingsError, f"{what} is not there in this account and region ({action}: {code}){_remedy(action)}"),
+        (
+            missing,
+            SettingsError,
+            f"{what} is not there in this account and region ({action}: {code}){_remedy(action, what)}",
+        ),
         (code in _THROTTLED, TryAgainError, f"AWS throttles {action} on {what} ({code}): the next run tries again"),
         (failed, UnreachableError, f"AWS failed at {action} on {what} ({code})"),
         (True, UnreachableError, f"AWS answered {action} on {what} with {code}: {said}"),
@@ -152,10 +156,15 @@ def _judged(error: ClientError, action: str, what: str) -> tuple[type[NommerctlE
     return next((kind, sentence) for applies, kind, sentence in found if applies)
 
 
-def _remedy(action: str) -> str:
-    """What to do where a table or a queue is not there: all that there are, are the farm's."""
-    if action.startswith(("dynamodb:", "sqs:")):
+def _remedy(action: str, what: str) -> str:
+    """What to do where a table, a queue or a domain is not there: the farm's own, or one that the settings name."""
+    ours = "'nommerctl-" in what
+    if action.startswith(("dynamodb:", "sqs:")) and ours:
         return ": run 'nommerctl aws bootstrap', or put farm.name or aws.region right"
+    if action.startswith("sqs:"):
+        return ": put simpledb.new_jobs_queue, simpledb.changes_queue or aws.region right"
+    if action.startswith("sdb:"):
+        return ": put simpledb.job_domain, simpledb.heartbeat_domain or aws.region right"
     return ""
 
 
