@@ -61,7 +61,15 @@ def _scale(farm: Farm, reads: FarmReads, perform: Performer, _news: News) -> Out
 
 
 def _abandon(farm: Farm, reads: FarmReads, perform: Performer, _news: News) -> Outcome:
-    return abandon(reads, perform, upkeep=farm.settings.upkeep, limits=farm.settings.worker.limits, clock=farm.clock)
+    settings = farm.settings
+    return abandon(
+        reads,
+        perform,
+        upkeep=settings.upkeep,
+        limits=settings.worker.limits,
+        silent_after=settings.scale.silent_after,
+        clock=farm.clock,
+    )
 
 
 def _prune(farm: Farm, reads: FarmReads, perform: Performer, _news: News) -> Outcome:

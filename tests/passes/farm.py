@@ -111,7 +111,10 @@ class FakeFarm:
     def abandon(self, *, dry_run: bool = False) -> Outcome:
         limits = WorkerSettings().limits
         perform = self.performer(dry_run=dry_run)
-        return abandon(self.reads, perform, upkeep=self.upkeep, limits=limits, clock=self.clock)
+        silent_after = self.scale_settings.silent_after
+        return abandon(
+            self.reads, perform, upkeep=self.upkeep, limits=limits, silent_after=silent_after, clock=self.clock
+        )
 
     def prune(self, *, dry_run: bool = False) -> Outcome:
         perform = self.performer(dry_run=dry_run)

@@ -1,4 +1,9 @@
+import pytest
+from msgspec import structs
+
 from nommerctl.domain.config import UpkeepSettings
+from nommerctl.domain.fleet import Heartbeat
+from nommerctl.domain.job import EncodingJob, Lease
 from nommerctl.domain.outcome import Change
 from nommerctl.domain.states import JobState
 from tests.passes.farm import FakeFarm
@@ -96,3 +101,72 @@ def test_i6_a_dry_run_abandons_nothing() -> None:
     farm.clock.advance(HOUR + 1)
     assert [change.action for change in farm.abandon(dry_run=True).changed] == ["abandon"]
     assert farm.store.jobs[job.id].state is JobState.PENDING
+
+
+# --- media-nommer's own workers
+
+
+def in_old_hands(farm: FakeFarm, number: int) -> EncodingJob:
+    """A job that an old worker has begun just now, as the store shows it."""
+    (job,) = farm.submit(number)
+    now = farm.clock()
+    lease = Lease(id="", owner="an old worker", until=now)
+    return farm.store.transition(
+        job.id, lambda it: structs.replace(it, state=JobState.ENCODING, changed=now, lease=lease)
+    )
+
+
+def says(farm: FakeFarm, node: str, active: int) -> None:
+    """An old worker gives a heartbeat."""
+    now = farm.clock()
+    farm.ledger.beat(Heartbeat(node=node, started=now, at=now, slots=2, active=active, takes_leases=False))
+
+
+@pytest.mark.parametrize(("active", "kept"), [(0, []), (1, [2]), (2, [1, 2])])
+def test_so_many_silent_jobs_are_left_to_old_workers_as_these_say_that_they_have_in_hand(
+    active: int, kept: list[int]
+) -> None:
+    farm = FakeFarm()
+    first = in_old_hands(farm, 1)
+    farm.clock.advance(60)
+    second = in_old_hands(farm, 2)
+    farm.clock.advance(DAY + 1)
+    farm.refresh()
+
+    says(farm, "i-old", active)
+    outcome = farm.abandon()
+
+    left = {number for number, job in ((1, first), (2, second)) if farm.store.jobs[job.id].state is JobState.ENCODING}
+    assert sorted(left) == kept
+    assert len(outcome.changed) == 2 - len(kept)
+
+
+def test_jobs_that_changed_lately_are_in_their_hands_before_those_that_did_not() -> None:
+    # given a job that an old worker let go of without a word, and two that others are at
+    farm = FakeFarm()
+    silent = in_old_hands(farm, 1)
+    farm.clock.advance(DAY)
+    fresh = [in_old_hands(farm, number) for number in (2, 3)]
+    farm.clock.advance(HOUR)
+    farm.refresh()
+
+    # when they say that they have two in hand
+    says(farm, "i-1", 1)
+    says(farm, "i-2", 1)
+    farm.abandon()
+
+    # then those are the fresh ones
+    states = [farm.store.jobs[job.id].state for job in (silent, *fresh)]
+    assert states == [JobState.ABANDONED, JobState.ENCODING, JobState.ENCODING]
+
+
+def test_old_workers_that_are_silent_themselves_keep_nothing() -> None:
+    farm = FakeFarm()
+    job = in_old_hands(farm, 1)
+    farm.clock.advance(DAY + 1)
+    says(farm, "i-old", 1)
+    farm.clock.advance(farm.scale_settings.silent_after + 1)
+
+    farm.abandon()
+
+    assert farm.store.jobs[job.id].state is JobState.ABANDONED
