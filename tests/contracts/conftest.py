@@ -28,7 +28,7 @@ from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.simpledb.server import SimpleDB, simpledb_server
 from tests.simpledb_farm import clients_of_simpledb
-from tests.simpledb_jobs import SETTINGS, simpledb_clients, simpledb_farm
+from tests.simpledb_jobs import SETTINGS, simpledb_farm
 
 ADAPTERS = ["fake", "sqlite"]
 
@@ -62,18 +62,13 @@ def dynamodb_ministack(ministack_url: str) -> Iterator[Clients]:
         yield clients
 
 
-@pytest.fixture(scope="session")
-def simpledb() -> Iterator[tuple[SimpleDB, Clients]]:
-    with simpledb_server() as server, simpledb_clients(server.url) as clients:
-        yield server, clients
-
-
 def _job_store(request: pytest.FixtureRequest) -> Iterator[ports.JobStore]:
     if request.param == "fake":
         yield FakeJobStore()
     elif request.param == "simpledb":
-        server, of_server = request.getfixturevalue("simpledb")
-        yield SimpledbJobStore(of_server, simpledb_farm(server), SETTINGS, request.getfixturevalue("clock"))
+        farm = simpledb_farm(request.getfixturevalue("simpledb"))
+        of_simpledb: Clients = request.getfixturevalue("simpledb_clients")
+        yield SimpledbJobStore(of_simpledb, farm, SETTINGS, request.getfixturevalue("clock"))
     elif request.param == "sqlite":
         yield SqliteJobStore(request.getfixturevalue("database"))
     else:
