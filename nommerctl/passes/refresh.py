@@ -55,7 +55,7 @@ def refresh(
         found = learn(reads, perform, ids, clock())
     else:
         found = resync(reads, perform, upkeep=upkeep, cache_settings=cache_settings, now=clock(), why=why)
-        found.due.extend(_catch_up(reads, perform, ids, clock()))
+        found.due.extend(_catch_up(reads, perform, ids, cache_settings=cache_settings, now=clock()))
     facts |= found.facts
     for text in said:
         if not is_job_id(text):
@@ -96,15 +96,18 @@ def learn(reads: FarmReads, perform: Performer, ids: Sequence[JobId], now: Insta
     return Learnt({"unknown": len(set(ids) - found)}, to_tell)
 
 
-def _catch_up(reads: FarmReads, perform: Performer, ids: Sequence[JobId], now: Instant) -> list[JobId]:
+def _catch_up(
+    reads: FarmReads, perform: Performer, ids: Sequence[JobId], *, cache_settings: CacheSettings, now: Instant
+) -> list[JobId]:
     """Keep and cache what is said to have changed, and may just have been in no list of the store.
 
     Or in one of finished jobs, of which those that nobody heard of before are not kept. Return which are to be told of.
     """
+    since = now - micros(cache_settings.keep_finished)
     to_tell: list[JobId] = []
     for some in batches(ids, BATCH):
         jobs = _kept(list(reads.store.get(some).values()), perform)
-        perform.quietly(_cached(jobs))
+        perform.quietly(_cached([job for job in jobs if job.open or job.changed >= since]))
         to_tell += (job.id for job in jobs if due(job, now))
     return to_tell
 
