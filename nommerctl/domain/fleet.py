@@ -173,6 +173,11 @@ class Node(Struct, frozen=True, kw_only=True):
         return self.beat.active if self.beat else 0
 
     @property
+    def is_old(self) -> bool:
+        """Whether a worker of media-nommer's runs on it."""
+        return self.beat is not None and not self.beat.takes_leases
+
+    @property
     def last_sign(self) -> Instant:
         """Its last beat, or its launch if it never gave one."""
         return self.beat.at if self.beat else self.launched

@@ -37,7 +37,7 @@ class FarmView(Struct, frozen=True, kw_only=True):
 
     jobs: dict[JobState, int]
     new_jobs: Depth
-    changes: Depth | None
+    changes: Depth | None = None
     may_resync: bool = True
     on_demand: int = 0
     nodes: tuple[Node, ...]
@@ -54,9 +54,14 @@ class FarmView(Struct, frozen=True, kw_only=True):
         return sum(count for state, count in self.jobs.items() if state in UNFINISHED)
 
     @property
+    def announced(self) -> int:
+        """The jobs that there are by the queue: of those that old workers have in hand there is no message any more."""
+        return self.new_jobs.total + sum(node.active for node in self.nodes if node.alive and node.is_old)
+
+    @property
     def demand(self) -> int:
         """The jobs that cache and queue agree on: where they differ, the smaller number."""
-        return min(self.unfinished, self.new_jobs.total)
+        return min(self.unfinished, self.announced)
 
 
 class Ending(Struct, frozen=True):
@@ -94,13 +99,18 @@ def _silence(node: Node, now: Instant) -> str:
 def _judge_nodes(
     view: FarmView, settings: ScaleSettings, now: Instant
 ) -> tuple[list[Ending], list[Ending], list[Node]]:
-    """Sort out the nodes to end, those to mark, and those that can be counted upon: none that is not ours."""
+    """Sort out the nodes to end, those to mark, and those that can be counted upon.
+
+    One that is not ours is left alone, and is none of these, unless an old worker on it gives heartbeats.
+    """
     end: list[Ending] = []
     mark: list[Ending] = []
     sound: list[Node] = []
-    for node in (each for each in view.nodes if each.ours):
+    for node in view.nodes:
         condition = node_condition(node, now=now, limits=settings)
-        if condition is NodeCondition.DEAD:
+        if not node.ours:
+            sound += [node] if condition is NodeCondition.RUNNING and node.is_old else []
+        elif condition is NodeCondition.DEAD:
             end.append(Ending(node.id, "its process is gone"))
         elif condition is not NodeCondition.SILENT:
             sound.append(node)

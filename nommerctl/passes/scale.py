@@ -71,11 +71,9 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
     refreshed = status.refreshed
     jobs, new_jobs = reads.cache.count_by_state(), reads.new_jobs.depth()
     instances = reads.fleet.get_instances()
-    agreed = sum(jobs[state] for state in UNFINISHED) == new_jobs.total
-    return FarmView(
+    view = FarmView(
         jobs=jobs,
         new_jobs=new_jobs,
-        changes=None if agreed else reads.changes.depth(),
         may_resync=_may_resync(status, reads, now),
         on_demand=reads.cache.waiting_for_on_demand(now - micros(ON_DEMAND_WITHIN))
         if reads.fleet.offers_on_demand
@@ -88,6 +86,8 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
         cache_max_age=cache_settings.max_age,
     )
+    agreed = view.unfinished == view.announced
+    return view if agreed else structs.replace(view, changes=reads.changes.depth())
 
 
 def _may_resync(status: CacheStatus, reads: FarmReads, now: Instant) -> bool:

@@ -114,6 +114,32 @@ def test_a_silent_node_is_marked_in_one_pass_and_ended_in_a_later_one() -> None:
     assert later.mark == ()
 
 
+def old_node(name: str, *, active: int = 0, beat_age: float = 1.0) -> Node:
+    """One that media-nommer's worker runs on, which takes two jobs."""
+    found = node(name, beat_age=beat_age)
+    assert found.beat is not None
+    return structs.replace(
+        found, ours=False, slots=2, beat=structs.replace(found.beat, slots=2, active=active, takes_leases=False)
+    )
+
+
+def test_the_slots_of_an_old_worker_that_lives_are_used_before_anything_is_launched() -> None:
+    assert decide(view(2, nodes=(old_node("a"),)), FEW, START).launch == 0
+    assert decide(view(2, nodes=(old_node("a", beat_age=181.0),)), FEW, START).launch > 0
+
+
+@pytest.mark.parametrize("beat_age", [1.0, 181.0, 100_000.0])
+def test_an_old_worker_is_neither_marked_nor_ended_whatever_it_says(beat_age: float) -> None:
+    plan = decide(view(2, nodes=(old_node("a", beat_age=beat_age),)), FEW, START)
+    assert (plan.mark, plan.end) == ((), ())
+
+
+def test_of_what_old_workers_have_in_hand_there_is_no_message_and_it_is_demand_all_the_same() -> None:
+    seen = structs.replace(view(6, nodes=(old_node("a", active=2),)), new_jobs=Depth(visible=4))
+    assert (seen.announced, seen.demand) == (6, 6)
+    assert structs.replace(seen, nodes=()).demand == 4
+
+
 def test_a_node_that_is_still_booting_is_left_alone_until_the_boot_limit() -> None:
     booting = node("a", beat_age=None, launched_age=599.0)
     assert decide(view(nodes=(booting,)), FEW, START).mark == ()
