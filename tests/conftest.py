@@ -18,6 +18,8 @@ from tests.cli import Cli, InProcessCli
 from tests.clips import Clips
 from tests.cloud import Cloud
 from tests.cloud import cloud as serving_cloud
+from tests.simpledb.server import SimpleDB, simpledb_server
+from tests.simpledb_farm import SimpledbFarm, clients_of_simpledb, simpledb_farm
 
 pytest.register_assert_rewrite("tests.end_to_end.aws_yard")
 
@@ -137,4 +139,41 @@ def aws(
     for name, value in (aws_servers.CREDENTIALS | given).items():
         monkeypatch.setenv(name, value)
     with aws_farm(cloud, cloud_clients, tmp_path, aws_models) as farm:
+        yield farm
+
+
+@pytest.fixture(scope="session")
+def sdb_server() -> Iterator[SimpleDB]:
+    """A SimpleDB server, for a test that clears it first."""
+    with simpledb_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sdb_clients(sdb_server: SimpleDB) -> Iterator[Clients]:
+    """Clients of it."""
+    with clients_of_simpledb(sdb_server.url) as clients:
+        yield clients
+
+
+@pytest.fixture
+def taken_over(
+    *,
+    cloud: Cloud,
+    cloud_clients: Clients,
+    sdb_server: SimpleDB,
+    sdb_clients: Clients,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[SimpledbFarm]:
+    """The command line, on a farm of its own that goes on with what media-nommer left."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    given = {
+        "AWS_ENDPOINT_URL": cloud.url,
+        "AWS_ENDPOINT_URL_SIMPLEDB": sdb_server.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name, value in (aws_servers.CREDENTIALS | given).items():
+        monkeypatch.setenv(name, value)
+    with simpledb_farm(cloud, sdb_server, cloud_clients, sdb_clients, tmp_path) as farm:
         yield farm

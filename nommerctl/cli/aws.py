@@ -151,6 +151,12 @@ def _on_aws(ctx: typer.Context) -> "Farm":
     if farm.is_local:
         msg = "farm.backend is local, which needs nothing of AWS: set it to aws, or give --backend aws"
         raise SettingsError(msg)
+    if farm.is_taken_over:
+        msg = (
+            "farm.backend is simpledb, whose domains and queues media-nommer made: nothing of it is made or taken down"
+            " here; give --backend aws for a farm of backend aws of this name"
+        )
+        raise SettingsError(msg)
     return farm
 
 

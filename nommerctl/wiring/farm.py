@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nommerctl.ports import Archive, Notifier, Storage
     from nommerctl.wiring.aws import AwsBackend
     from nommerctl.wiring.backend import Backend
+    from nommerctl.wiring.on_aws import Surroundings
+    from nommerctl.wiring.simpledb import SimpledbBackend
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
@@ -48,6 +50,9 @@ def load(invocation: Invocation, *, ledger: str = "") -> Loaded:
     flags = {"farm.backend": invocation.backend, "farm.state_dir": invocation.state_dir}
     found = None
     if ledger:
+        if BackendName.SIMPLEDB in {invocation.backend, process.environment().get("NOMMERCTL_BACKEND")}:
+            msg = "--ledger names a DynamoDB table, which no farm of backend simpledb has: give --config instead"
+            raise SettingsError(msg)
         from nommerctl.wiring.node_settings import published
 
         found = published(ledger)
@@ -71,6 +76,11 @@ class Farm:
     def is_local(self) -> bool:
         """Whether nodes are processes of this machine, and see the files that are here."""
         return self.settings.farm.backend is BackendName.LOCAL
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether it goes on with what media-nommer left."""
+        return self.settings.farm.backend is BackendName.SIMPLEDB
 
     @property
     def locks(self) -> Path:
@@ -166,28 +176,28 @@ class Farm:
                     clock=self.clock,
                     keep_on=self._keep_on,
                 )
-            case BackendName.AWS:
+            case BackendName.AWS | BackendName.SIMPLEDB:
                 return self.aws
-            case BackendName.SIMPLEDB:
-                msg = "farm.backend: simpledb cannot be used yet"
-                raise SettingsError(msg)
             case unknown:
                 assert_never(unknown)
 
     @functools.cached_property
-    def aws(self) -> "AwsBackend":
+    def aws(self) -> "AwsBackend | SimpledbBackend":
         """What a farm on AWS stands on."""
+        around: Surroundings = {
+            "folder": self.state_dir / "aws",
+            "cached": self.cached_jobs,
+            "clock": self.clock,
+            "keep_on": self._keep_on,
+            "environment": process.environment(),
+        }
+        if self.is_taken_over:
+            from nommerctl.wiring.simpledb import SimpledbBackend
+
+            return SimpledbBackend(self.settings, **around)
         from nommerctl.wiring.aws import AwsBackend
 
-        return AwsBackend(
-            self.settings.farm.name,
-            self.settings.aws,
-            folder=self.state_dir / "aws",
-            cached=self.cached_jobs,
-            clock=self.clock,
-            keep_on=self._keep_on,
-            environment=process.environment(),
-        )
+        return AwsBackend(self.settings.farm.name, self.settings.aws, **around)
 
     @property
     def backend(self) -> "Backend":

@@ -1,13 +1,14 @@
 """The heartbeats of media-nommer's workers, and ours among them, for media-nommer to see."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.simpledb.chunks import single
 from nommerctl.adapters.aws.simpledb.domains import Attributes, Domain, Expected, quoted
+from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
 from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.domain.fleet import Heartbeat, NodeId
 from nommerctl.domain.times import Instant, micros
@@ -24,9 +25,6 @@ _ZONES_APART = micros(48 * 3600.0)
 
 _MOST_JOBS = 1_000_000
 
-_WRITTEN = "%Y-%m-%d %H:%M:%S.%f"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 class BadRow(NamedTuple):
     """A row that says nothing that could be understood, and why not, as a phrase. All of it is text from outside."""
@@ -40,14 +38,15 @@ class OldHeartbeats:
 
     def __init__(self, clients: Clients, settings: SimpledbSettings, clock: Clock, *, slots: int) -> None:
         self._domain = Domain(clients, settings.heartbeat_domain, ours=False)
-        self._zone = ZoneInfo(settings.old_zone)
+        self._zone = OldZone(settings.old_zone)
+        self._zone_name = settings.old_zone
         self._clock = clock
         self._slots = slots
 
     def read(self) -> dict[NodeId, Heartbeat]:
         """Return the heartbeats of the last day; a row that cannot be understood is left out."""
         now = self._clock()
-        since = quoted(_local(max(now - _SHOWN - _ZONES_APART, 0), self._zone))
+        since = quoted(self._zone.text(max(now - _SHOWN - _ZONES_APART, 0)))
         found = self._rows(f"state = {quoted(_ACTIVE)} and last_report_dtime >= {since}", now)
         return {row.node: row for row in found if isinstance(row, Heartbeat) and row.at >= now - _SHOWN}
 
@@ -56,12 +55,17 @@ class OldHeartbeats:
         rows = list(self._rows(f"state != {quoted(_TERMINATED)} or state is null", self._clock()))
         return [row for row in rows if isinstance(row, Heartbeat)], [row for row in rows if isinstance(row, BadRow)]
 
+    def zone_offset(self) -> float:
+        """Return by how many seconds the clocks of old hosts are ahead of UTC now."""
+        ahead = datetime.fromtimestamp(self._clock() // 1_000_000, ZoneInfo(self._zone_name)).utcoffset()
+        return ahead.total_seconds() if ahead is not None else 0.0
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """Write a heartbeat as media-nommer's workers do."""
         row = {
             "id": heartbeat.node,
             "active_jobs": str(heartbeat.active),
-            "last_report_dtime": _local(heartbeat.at, self._zone),
+            "last_report_dtime": self._zone.text(heartbeat.at),
             "state": _ACTIVE,
         }
         self._domain.put(heartbeat.node, row)
@@ -85,7 +89,11 @@ class OldHeartbeats:
         if not (active.isascii() and active.isdecimal() and int(active[:9]) < _MOST_JOBS):
             msg = f"active_jobs '{active}' is no number of jobs"
             raise ValueError(msg)
-        at = _instant(_value(row, "last_report_dtime"), self._zone, now)
+        reported = _value(row, "last_report_dtime")
+        at = latest(self._zone.instants(reported), now)
+        if at is None:
+            msg = f"last_report_dtime '{reported}' is no time"
+            raise ValueError(msg)
         return Heartbeat(
             node=name, started=at, at=at, slots=self._slots, active=int(active[:9]), host=name, takes_leases=False
         )
@@ -97,23 +105,3 @@ def _value(row: Attributes, name: str) -> str:
     except ValueError as error:
         msg = f"{name} has several values"
         raise ValueError(msg) from error
-
-
-def _local(at: Instant, zone: ZoneInfo) -> str:
-    return (_EPOCH + timedelta(microseconds=at)).astimezone(zone).strftime(_WRITTEN)
-
-
-def _instant(text: str, zone: ZoneInfo, now: Instant) -> Instant:
-    """Read a local time. The hour that comes twice at the end of summer time is its second, unless that is to come."""
-    whole = text if "." in text else f"{text}.0"
-    try:
-        local = datetime.strptime(whole, _WRITTEN).replace(tzinfo=zone)
-        first, second = ((local.replace(fold=fold) - _EPOCH) // timedelta(microseconds=1) for fold in (0, 1))
-    except (ValueError, OverflowError) as error:
-        msg = f"last_report_dtime '{text}' is no time"
-        raise ValueError(msg) from error
-    found = second if second <= now else first
-    if found < 0:
-        msg = f"last_report_dtime '{text}' is no time of ours"
-        raise ValueError(msg)
-    return found

@@ -77,7 +77,7 @@ def test_those_that_ended_or_said_nothing_for_a_day_are_left_out(ledger: Simpled
 BAD: dict[str, tuple[dict[str, str | list[str]], str]] = {
     "text None": ({**ROW, "last_report_dtime": "None"}, "last_report_dtime 'None' is no time"),
     "no such time": ({**ROW, "last_report_dtime": "2026-13-01 04:00:00"}, "'2026-13-01 04:00:00' is no time"),
-    "before 1970": ({**ROW, "last_report_dtime": "1969-01-01 04:00:00"}, "is no time of ours"),
+    "before 1970": ({**ROW, "last_report_dtime": "1969-01-01 04:00:00"}, "'1969-01-01 04:00:00' is no time"),
     "no time": ({"active_jobs": "1", "state": "ACTIVE"}, "it lacks 'last_report_dtime'"),
     "no state": ({"active_jobs": "1", "last_report_dtime": NOW_THERE}, "it lacks 'state'"),
     "no jobs": ({"state": "ACTIVE", "last_report_dtime": NOW_THERE}, "it lacks 'active_jobs'"),
