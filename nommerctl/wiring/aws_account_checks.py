@@ -106,8 +106,12 @@ class Account:
         yield from tried_queues(clients, name, urls)
         yield from tried_buckets(clients, settings)
         yield from tried_end(clients, nodes)
+        yield from self._tried_launch()
+
+    def _tried_launch(self) -> list[Tried]:
         with suppress(SettingsError):  # of which the check of the instance types speaks
-            yield from tried_launch(clients, settings, name)
+            return tried_launch(self.clients, self.farm.settings.aws, self.name)
+        return []
 
     def _simulated(self, *, has_node: bool) -> list[Permission]:
         caller = self.answered.caller

@@ -14,7 +14,7 @@ from nommerctl.domain.job import JobId
 from nommerctl.domain.soundness import QueueFacts, judge_cache, judge_queue
 from nommerctl.domain.text import counted
 from nommerctl.domain.timekeeping import judge_clock
-from nommerctl.errors import AWAY, PermissionDeniedError, UnreachableError
+from nommerctl.errors import AWAY, PermissionDeniedError, SettingsError, UnreachableError
 from nommerctl.passes.doctor import Check
 from nommerctl.wiring.aws_account_checks import Account
 from nommerctl.wiring.aws_launch_checks import LaunchChecks
@@ -31,8 +31,8 @@ def aws_checks(farm: Farm, heed: Callable[[], None]) -> list[Check]:
         Check("queue", account.asked(partial(_queue, account))),
         Check("changes", account.asked(partial(_changes, account))),
         *LaunchChecks(account).checks(),
-        Check("cache", partial(_cache, account, heed)),
-        Check("clock", partial(_clock, account)),
+        Check("cache", partial(look_at_cache, account, heed)),
+        Check("clock", partial(look_at_clock, account)),
     ]
 
 
@@ -82,7 +82,8 @@ def _troubles(check: str, name: str, form: QueueForm | None) -> Iterable[Finding
     return [no_queue(check, name)] if form is None else queue_troubles(check, name, form, dead_letters(name))
 
 
-def _cache(account: Account, heed: Callable[[], None]) -> Iterator[Finding]:
+def look_at_cache(account: Account, heed: Callable[[], None]) -> Iterator[Finding]:
+    """Compare the cache with the store."""
     farm = account.farm
 
     def versions(ids: Sequence[JobId]) -> Mapping[JobId, int]:
@@ -95,7 +96,8 @@ def _cache(account: Account, heed: Callable[[], None]) -> Iterator[Finding]:
     yield judge_cache(str(farm.cache_folder), facts, max_age=farm.settings.cache.max_age, now=farm.clock())
 
 
-def _clock(account: Account) -> Iterator[Finding]:
+def look_at_clock(account: Account) -> Iterator[Finding]:
+    """Compare the clock with what was dated by it: media-nommer's workers go by clocks, and in zones, of their own."""
     farm = account.farm
     dated = {
         f"the last {record.name}": max(record.started, record.succeeded or 0, record.unattended_since or 0)
@@ -104,7 +106,7 @@ def _clock(account: Account) -> Iterator[Finding]:
     with suppress(*AWAY):
         dated["the last refresh of the cache"] = farm.cached_jobs.status().refreshed or 0
     if account.answers:
-        with suppress(*AWAY):
+        with suppress(*AWAY, SettingsError):  # each has a check of its own
             beats = farm.look().ledger.overview().heartbeats.values()
-            dated |= {f"the heartbeat of {beat.node}": beat.at for beat in beats}
+            dated |= {f"the heartbeat of {beat.node}": beat.at for beat in beats if beat.takes_leases}
     yield judge_clock(dated, farm.clock())

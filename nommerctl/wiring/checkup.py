@@ -13,11 +13,12 @@ from nommerctl.wiring.ffmpeg_checks import ffmpeg_checks
 from nommerctl.wiring.limits import Limits
 from nommerctl.wiring.local_checks import local_checks
 from nommerctl.wiring.machine_checks import machine_checks
+from nommerctl.wiring.simpledb_checks import simpledb_checks
 
 OF_BACKEND: dict[Backend, Callable[[Farm, Callable[[], None]], list[Check]]] = {
     Backend.LOCAL: local_checks,
     Backend.AWS: aws_checks,
-    Backend.SIMPLEDB: aws_checks,
+    Backend.SIMPLEDB: simpledb_checks,
 }
 """What there is to look at where the jobs are kept."""
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from nommerctl.adapters.aws.names import launch_template
 from tests.answering import Answer
 from tests.aws_farm import AMI, AwsFarm
-from tests.cloud import answered
+from tests.cloud import Cloud, answered
 
 ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/anna"
@@ -54,14 +54,18 @@ def with_template(aws: AwsFarm, **changed: Any) -> None:  # noqa: ANN401 - field
     ec2.modify_launch_template(LaunchTemplateName=name, DefaultVersion=version)
 
 
-def called(aws: AwsFarm, arn: str, *, seconds: float = 0) -> None:
+def called(aws: AwsFarm | Cloud, arn: str, *, seconds: float = 0) -> None:
     """Let AWS take us for that one, and its clock be so many seconds ahead of ours."""
     body = (
         "<GetCallerIdentityResponse><GetCallerIdentityResult>"
         f"<Arn>{arn}</Arn><UserId>AIDA</UserId><Account>{ACCOUNT}</Account>"
         "</GetCallerIdentityResult></GetCallerIdentityResponse>"
     )
-    aws.cloud.stand_in("sts", "GetCallerIdentity", lambda _: dated(answered(body), seconds))
+    _cloud_of(aws).stand_in("sts", "GetCallerIdentity", lambda _: dated(answered(body), seconds))
+
+
+def _cloud_of(farm: AwsFarm | Cloud) -> Cloud:
+    return farm if isinstance(farm, Cloud) else farm.cloud
 
 
 def dated(answer: Answer, seconds: float) -> Answer:
@@ -88,9 +92,9 @@ def simulating(aws: AwsFarm, denied: Mapping[str, str], asked: list[dict[str, li
     aws.cloud.stand_in("iam", "SimulatePrincipalPolicy", answer)
 
 
-def quotas(aws: AwsFarm, values: Mapping[str, float]) -> None:
+def quotas(aws: AwsFarm | Cloud, values: Mapping[str, float]) -> None:
     """Let Service Quotas tell these values by code."""
-    aws.cloud.stand_in(
+    _cloud_of(aws).stand_in(
         "servicequotas",
         "GetServiceQuota",
         lambda body: answered({"Quota": {"Value": values[json.loads(body)["QuotaCode"]]}}),

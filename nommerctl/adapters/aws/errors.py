@@ -22,11 +22,21 @@ from nommerctl.domain.text import shown
 from nommerctl.errors import NommerctlError, PermissionDeniedError, SettingsError, TryAgainError, UnreachableError
 
 _DENIED = frozenset(
-    {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "AuthorizationError", "UnauthorizedOperation"}
+    {
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AccessFailure",
+        "AllAccessDisabled",
+        "AuthorizationError",
+        "AuthorizationFailure",
+        "UnauthorizedOperation",
+    }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _INVALID_CREDENTIALS = frozenset(
     {
+        "AuthMissingFailure",
         "IncompleteSignature",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
@@ -72,6 +82,9 @@ _MISSING = frozenset(
         "NoSuchDomain",
     }
 )
+_BUSY = "ServiceUnavailable"
+"""By which SimpleDB says that it is asked too much (Developer Guide, "API Error Codes")."""
+
 _SERVER_ERROR = 500
 
 _NONSENSE = (ResponseParserError, UnicodeDecodeError, KeyError)
@@ -136,6 +149,7 @@ def _judged(error: ClientError, action: str, what: str) -> tuple[type[NommerctlE
     skewed = code in _SKEWED or any(words in said.lower() for words in _SKEW_WORDS)
     missing = code in _MISSING or code.endswith((".NotFound", ".NotFoundException", ".Malformed"))
     failed = status_of(error) >= _SERVER_ERROR
+    busy = code in _THROTTLED or (code == _BUSY and action.startswith("sdb:"))
     off = f"the clock of this machine is off{_their_time(error)}"
     unsure = f"{refused}: the credentials {_OR_SKEWED.get(code)}, or {off} ({code})"
     found: tuple[tuple[bool, type[NommerctlError], str], ...] = (
@@ -149,7 +163,7 @@ def _judged(error: ClientError, action: str, what: str) -> tuple[type[NommerctlE
             SettingsError,
             f"{what} is not there in this account and region ({action}: {code}){_remedy(action, what)}",
         ),
-        (code in _THROTTLED, TryAgainError, f"AWS throttles {action} on {what} ({code}): the next run tries again"),
+        (busy, TryAgainError, f"AWS throttles {action} on {what} ({code}): the next run tries again"),
         (failed, UnreachableError, f"AWS failed at {action} on {what} ({code})"),
         (True, UnreachableError, f"AWS answered {action} on {what} with {code}: {said}"),
     )

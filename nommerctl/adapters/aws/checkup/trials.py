@@ -50,22 +50,22 @@ def tried_tables(clients: Clients, farm: str, sleep: Callable[[float], None]) ->
     job: Item = {"id": {"S": NOBODY}}
     entry: Item = {"kind": {"S": NOBODY}, "key": {"S": NOBODY}}
     return [
-        _tried("dynamodb:GetItem", _table(jobs), lambda: jobs.get(job)),
-        _tried("dynamodb:BatchGetItem", _table(jobs), lambda: jobs.get_batch([job])),
+        tried("dynamodb:GetItem", _table(jobs), lambda: jobs.get(job)),
+        tried("dynamodb:BatchGetItem", _table(jobs), lambda: jobs.get_batch([job])),
         *(
-            _tried("dynamodb:Query", f"index '{index}' of {_table(jobs)}", partial(_query, jobs, attribute, index))
+            tried("dynamodb:Query", f"index '{index}' of {_table(jobs)}", partial(_query, jobs, attribute, index))
             for index, attribute in ((BY_CHANGE, "phase"), (BY_ID, "head"))
         ),
-        _tried("dynamodb:PutItem", _table(jobs), lambda: jobs.write(put(job, condition=_never("id")))),
-        _tried("dynamodb:DeleteItem", _table(jobs), lambda: jobs.write(delete(job, condition=_never("id")))),
-        _tried("dynamodb:Query", _table(ledger), lambda: _query(ledger, "kind", "")),
-        _tried("dynamodb:PutItem", _table(ledger), lambda: ledger.write(put(entry, condition=_never("kind")))),
-        _tried(
+        tried("dynamodb:PutItem", _table(jobs), lambda: jobs.write(put(job, condition=_never("id")))),
+        tried("dynamodb:DeleteItem", _table(jobs), lambda: jobs.write(delete(job, condition=_never("id")))),
+        tried("dynamodb:Query", _table(ledger), lambda: _query(ledger, "kind", "")),
+        tried("dynamodb:PutItem", _table(ledger), lambda: ledger.write(put(entry, condition=_never("kind")))),
+        tried(
             "dynamodb:UpdateItem",
             _table(ledger),
             lambda: ledger.write(update(entry, "SET #at = :at", condition=_never("kind"), values={":at": {"N": "0"}})),
         ),
-        _tried("dynamodb:DeleteItem", _table(ledger), lambda: ledger.write(delete(entry, condition=_never("kind")))),
+        tried("dynamodb:DeleteItem", _table(ledger), lambda: ledger.write(delete(entry, condition=_never("kind")))),
     ]
 
 
@@ -86,12 +86,12 @@ def tried_queues(clients: Clients, farm: str, urls: QueueUrls) -> list[Tried]:
     new_jobs, changes, dead = new_jobs_queue(farm), changes_queue(farm), dead_letters(new_jobs_queue(farm))
     requests = {name: SqsRequests(clients, name, urls) for name in (new_jobs, changes, dead)}
     return [
-        *(_tried("sqs:GetQueueAttributes", f"queue '{name}'", requests[name].depth) for name in requests),
+        *(tried("sqs:GetQueueAttributes", f"queue '{name}'", requests[name].depth) for name in requests),
         *(
-            _tried("sqs:DeleteMessage", f"queue '{name}'", partial(requests[name].delete, [NOBODY]))
+            tried("sqs:DeleteMessage", f"queue '{name}'", partial(requests[name].delete, [NOBODY]))
             for name in (changes, dead)
         ),
-        _tried("sqs:ChangeMessageVisibility", f"queue '{dead}'", partial(requests[dead].hide, [NOBODY], 0)),
+        tried("sqs:ChangeMessageVisibility", f"queue '{dead}'", partial(requests[dead].hide, [NOBODY], 0)),
     ]
 
 
@@ -103,12 +103,13 @@ def tried_buckets(clients: Clients, settings: AwsSettings) -> list[Tried]:
 
     places = [place.removeprefix(f"{S3}://").partition("/") for place in settings.buckets]
     return [
-        _tried("s3:ListBucketMultipartUploads", f"bucket '{bucket}'", look(bucket, f"{folder}/" if folder else ""))
+        tried("s3:ListBucketMultipartUploads", f"bucket '{bucket}'", look(bucket, f"{folder}/" if folder else ""))
         for bucket, _, folder in places
     ]
 
 
-def _tried(action: str, on: str, call: Callable[[], object]) -> Tried:
+def tried(action: str, on: str, call: Callable[[], object]) -> Tried:
+    """Make a try; what is missing, and what AWS could not say, leave it open."""
     try:
         with calling(action, on):
             call()
