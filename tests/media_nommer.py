@@ -69,7 +69,11 @@ class OldHost:
 
     def send(self, queue: str, job_id: str) -> None:
         """Send the id of a job: its base64, 68 characters, and no attributes."""
-        self.sqs.send_message(QueueUrl=self._url(queue), MessageBody=b64encode(job_id.encode()).decode())
+        self.send_raw(queue, b64encode(job_id.encode()).decode())
+
+    def send_raw(self, queue: str, body: str) -> None:
+        """Send a message whose body is just this."""
+        self.sqs.send_message(QueueUrl=self._url(queue), MessageBody=body)
 
     def pop(self, queue: str) -> str | None:
         """Take an id off a queue: the message is gone before anybody has done anything about it."""
