@@ -200,8 +200,8 @@ def lease_live(job: EncodingJob, now: Instant) -> bool:
 
 
 def held_without_lease(job: EncodingJob) -> bool:
-    """Whether a worker that takes no leases has it in hand: nobody else may take it, until abandon gives it up."""
-    return job.state in IN_WORK and job.lease is not None and not job.lease.id
+    """Whether somebody who takes no leases has it in hand: nobody else may take it, until abandon gives it up."""
+    return not job.finished and job.lease is not None and not job.lease.id
 
 
 def wants_on_demand(job: EncodingJob) -> bool:

@@ -40,7 +40,7 @@ def test_an_old_producers_job_goes_through_an_old_workers_hands_while_cron_makes
     for state in ("DOWNLOADING", "ENCODING", "UPLOADING", "FINISHED"):
         if state != "DOWNLOADING":
             worker.set_state(job, state, "Job complete" if state == "FINISHED" else None)
-        for _ in range(20):
+        for _ in range(4):
             worker.beat(active=int(state != "FINISHED"))
             said = takeover.minute()
             assert (said.stdout, said.stderr) == ("", "")

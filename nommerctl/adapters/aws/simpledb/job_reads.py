@@ -23,7 +23,7 @@ from nommerctl.adapters.aws.simpledb.zones import OldZone
 from nommerctl.domain.batches import batches
 from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.domain.job import EncodingJob, JobId, is_job_id
-from nommerctl.domain.states import FINISHED_STATES, IN_WORK, UNFINISHED, JobState
+from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
 from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, micros
 from nommerctl.ports import Clock
@@ -126,7 +126,7 @@ class SimpledbJobReads:
         before = dict.fromkeys(IN_WORK, in_work_before) | {JobState.PENDING: pending_before}
         latest = max(before.values()) + _MARGIN
         found = self._listed(
-            f"{_one_of(UNFINISHED)} and ({self._before(latest)})",
+            f"{_none_of(FINISHED_STATES)} and ({self._before(latest)})",
             f"phase = {quoted(OPEN)} and {changed_before(latest)}",
         )
         yield from sorted(
@@ -134,19 +134,16 @@ class SimpledbJobReads:
         )
 
     def finished_since(self, since: Instant) -> Iterator[EncodingJob]:
-        """Yield every finished job with `changed` at or after `since`, oldest first; those in unknown states too."""
+        """Yield every finished job with `changed` at or after `since`, oldest first."""
         earliest = max(since - _MARGIN, 0)
         found = self._listed(
-            f"{_none_of(UNFINISHED)} and ({CHANGED} >= {quoted(self._zone.text(earliest))} or {_NO_TIME})",
+            f"{_one_of(FINISHED_STATES)} and ({CHANGED} >= {quoted(self._zone.text(earliest))} or {_NO_TIME})",
             f"phase != {quoted(OPEN)} and {changed_since(earliest)}",
         )
         yield from sorted((job for job in found if job.finished and job.changed >= since), key=_by_change)
 
     def finished_before(self, before: Instant) -> Iterator[EncodingJob]:
-        """Yield every finished job with `changed` before `before` and nothing untold, oldest first.
-
-        None in an unknown state: nothing is to be done with it until somebody puts its item right.
-        """
+        """Yield every finished job with `changed` before `before` and nothing untold, oldest first."""
         found = self._listed(
             f"{_one_of(FINISHED_STATES)} and ({self._before(before + _MARGIN)})",
             f"phase = {quoted(DONE)} and {changed_before(before + _MARGIN)}",
@@ -156,9 +153,9 @@ class SimpledbJobReads:
         )
 
     def in_state(self, state: JobState) -> Iterator[EncodingJob]:
-        """Yield every job in this state, oldest `changed` first; those in unknown states are in ERROR."""
+        """Yield every job in this state, oldest `changed` first; one in an unknown state is PENDING."""
         others = set(JobState) - {state}
-        where = _none_of(others) if state is JobState.ERROR else _one_of({state})
+        where = _none_of(others) if state is JobState.PENDING else _one_of({state})
         found = self._listed(where, f"state = {quoted(state.value)}")
         yield from sorted((job for job in found if job.state is state), key=_by_change)
 

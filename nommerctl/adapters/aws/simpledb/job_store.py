@@ -158,9 +158,6 @@ class SimpledbJobStore(SimpledbJobReads):
     def _made(self, reading: Reading, move: Move) -> EncodingJob:
         """Return what a move makes of a job as it is to be written, the job itself if it changes nothing."""
         job = reading.job
-        if not reading.known:
-            msg = f"job {job.id}: {job.fault}: put its item in domain '{self._items.name}' right"
-            raise IllegalMoveError(msg)
         moved = move(job)
         if moved is job:
             return job

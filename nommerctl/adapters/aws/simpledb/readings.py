@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.domains import Attributes
-from nommerctl.adapters.aws.simpledb.old_items import OldItem, parsed, raw_of
+from nommerctl.adapters.aws.simpledb.old_items import STATE, OldItem, parsed, raw_of
 from nommerctl.adapters.aws.simpledb.side_records import Seen, Side
 from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobId, Lease
@@ -18,13 +18,15 @@ OTHERS = "media-nommer"
 
 OLD_WORKER = "an old worker"
 
+NOBODY_KNOWN = "nobody that nommerctl knows"
+"""Who has a job in a state that nommerctl does not know: as for media-nommer, it is unfinished."""
+
 
 class Reading(NamedTuple):
     """A job as it stands, and what it was read from: `item`, with its fence as it is (`raw`), and `side`.
 
-    It is `pending` if its side record has been written and its item not yet: whoever writes next completes that. It is
-    `known` if its item says what it does in a way that we can write over. `unkept` is a change by others of which
-    there is no trace but the item.
+    It is `pending` if its side record has been written and its item not yet: whoever writes next completes that.
+    `unkept` is a change by others of which there is no trace but the item.
     """
 
     job: EncodingJob
@@ -32,13 +34,15 @@ class Reading(NamedTuple):
     side: Side | None
     raw: str
     pending: bool = False
-    known: bool = True
     unkept: Seen | None = None
 
 
 def differs(item: Attributes, side: Side) -> bool:
     """Whether an item is not what our record of it goes with: somebody wrote it, or the two are not of one time."""
-    return side.record is not None and raw_of(item) not in {side.fence, side.before}
+    if side.record is None:
+        return False
+    raw = raw_of(item)
+    return raw != side.before and (raw != side.fence or item.get(STATE) != (side.record.state.value,))
 
 
 def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now: Instant) -> Reading:
@@ -50,7 +54,7 @@ def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now:
         return Reading(job, item, side, raw, pending=raw != side.fence)
     old = parsed(item, zone)
     merged = _Merge(job_id, raw, old, side, now)
-    return Reading(merged.job(), item, side, raw, known=old.state is not None, unkept=merged.unkept)
+    return Reading(merged.job(), item, side, raw, unkept=merged.unkept)
 
 
 def _with_what_is_given(record: EncodingJob, old: OldItem) -> EncodingJob:
@@ -72,16 +76,17 @@ class _Merge:
     def __init__(self, job_id: JobId, raw: str, old: OldItem, side: Side | None, now: Instant) -> None:
         self._id = job_id
         self._old = old
+        self._now = now
         self._side = side
         self._record = side.record if side is not None else None
         self._version = side.version if side is not None else 0
         self._history = self._record.history if self._record is not None else ()
         seen = side.seen if side is not None else ()
-        self._current = self._found(raw, seen, now)
+        self._current = self._found(raw, seen)
         self._added = list(self._unknown(seen))
         self.unkept = next((each for each in self._added[-1:] if each not in seen), None)
 
-    def _found(self, raw: str, seen: tuple[Seen, ...], now: Instant) -> Seen | None:
+    def _found(self, raw: str, seen: tuple[Seen, ...]) -> Seen | None:
         """The change that the item shows: as it was seen already, if it was; None if it shows none that we know of."""
         state = self._old.state
         if state is None:
@@ -89,9 +94,9 @@ class _Merge:
         known = [each for each in seen if (each.state, each.text) == (state, raw)]
         if known:
             return known[-1]
-        at = latest(self._old.changed, now)
+        at = latest(self._old.changed, self._now)
         if at is None:
-            at = self._record.changed if self._record is not None else self._old.created or 0
+            at = self._record.changed if self._record is not None else self._old.created or self._now
         return Seen(at, state, raw, self._old.details)
 
     def _unknown(self, seen: tuple[Seen, ...]) -> Iterator[Seen]:
@@ -111,8 +116,8 @@ class _Merge:
     def job(self) -> EncodingJob:
         """The job as it stands: state and what is given by the item, all else by our record of it."""
         old, record, history = self._old, self._record, self._whole_history()
-        state = old.state or JobState.ERROR
-        at = self._current.at if self._current is not None else record.changed if record else old.created or 0
+        state = old.state or JobState.PENDING
+        at = self._changed(record)
         if record is None:
             created = at if old.created is None else old.created
             record = EncodingJob(
@@ -128,13 +133,24 @@ class _Merge:
             state=state,
             details=old.details,
             changed=at,
-            lease=Lease(id="", owner=OLD_WORKER, until=at) if state in IN_WORK else None,
+            lease=self._hands(state, at),
             progress=None,
             history=history,
-            told=record.told if old.state is not None or not history else history[-1].seq,
             fault=old.fault,
             version=self._version + len(self._added),
         )
+
+    def _changed(self, record: EncodingJob | None) -> Instant:
+        """When the item was changed last; if it does not say so, the best guess: else it would look forlorn."""
+        if self._current is not None:
+            return self._current.at
+        said = latest(self._old.changed, self._now)
+        return said or (record.changed if record is not None else self._old.created or self._now)
+
+    def _hands(self, state: JobState, at: Instant) -> Lease | None:
+        if self._old.state is None:
+            return Lease(id="", owner=NOBODY_KNOWN, until=at)
+        return Lease(id="", owner=OLD_WORKER, until=at) if state in IN_WORK else None
 
     def _whole_history(self) -> tuple[HistoryEntry, ...]:
         first = self._history[-1].seq + 1 if self._history else 1
