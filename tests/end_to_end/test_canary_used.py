@@ -43,7 +43,7 @@ def test_a_signed_url_is_fetched_and_a_listener_told_and_nobody_else(
 ) -> None:
     # given a source, and a listener that repeats the secret and fails at first
     refuses = [500]
-    here.settings |= {"WORKER_IDLE_EXIT": "1", "NOTIFY_ALLOW_PRIVATE": "127.0.0.0/8"}
+    here.settings |= {"WORKER_IDLE_EXIT": "1", "NOTIFY_ALLOW_PRIVATE": "127.0.0.0/8", "NOTIFY_ATTEMPTS": "1"}
 
     def listen(exchange: Exchange) -> None:
         status = refuses[0] if refuses else 200
@@ -65,6 +65,11 @@ def test_a_signed_url_is_fetched_and_a_listener_told_and_nobody_else(
 
         eventually(done, within=60)
         refuses.clear()
+        for form in ((), ("--json",)):
+            listed = here.run("notify", "dead", "list", *form)
+            assert job in listed.stdout
+            assert_unsaid(listed)
+        assert_unsaid(here.run("notify", "dead", "retry", job))
         eventually(lambda: here.run("refresh", code=None).code == 0)
         look_everywhere(here, job)
         eventually(lambda: not here.worker_pids(), within=60)

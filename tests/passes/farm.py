@@ -12,6 +12,7 @@ from nommerctl.domain.states import JobState
 from nommerctl.domain.times import micros
 from nommerctl.passes.abandon import abandon
 from nommerctl.passes.announce import hint
+from nommerctl.passes.jobs import retry
 from nommerctl.passes.means import FarmReads, FarmWrites, Performer
 from nommerctl.passes.news import ComparedNews, QueueNews
 from nommerctl.passes.performing import Doer, Rehearsal
@@ -121,6 +122,10 @@ class FakeFarm:
         return prune(self.reads, perform, upkeep=self.upkeep, cache_settings=self.cache_settings, clock=self.clock)
 
     # --- what others do to the farm ---
+
+    def retry(self, job: EncodingJob) -> Outcome:
+        """Put a job back into the queue, as somebody does by hand."""
+        return retry(self.reads, self.performer(), [job.id], failed=False, by="somebody", clock=self.clock)
 
     def submit(self, *numbers: int, notify_url: str | None = None) -> Sequence[EncodingJob]:
         """Submit jobs, by their numbers, now."""
