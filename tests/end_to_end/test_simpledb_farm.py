@@ -80,6 +80,18 @@ def running_of(farm: SimpledbFarm, image: str) -> list[str]:
     ]
 
 
+def test_a_quiet_minute_with_an_old_worker_at_work_reads_no_store_anew(taken_over: SimpledbFarm) -> None:
+    taken_over.beat(taken_over.launched(), active=1)
+    taken_over.moved(taken_over.produced(announced=False), "ENCODING")
+    for _ in range(2):
+        taken_over.here.run("run")
+    taken_over.server.calls.clear()
+
+    assert taken_over.here.run("run").stdout == ""
+
+    assert dict(taken_over.server.calls) == {"GetAttributes": 3, "Select": 6}
+
+
 def test_an_old_worker_that_fell_silent_is_neither_marked_nor_ended(taken_over: SimpledbFarm) -> None:
     node = taken_over.launched()
     taken_over.beat(node, active=0, at=process.clock() - micros(7200.0))

@@ -94,9 +94,7 @@ class OldHeartbeats:
         if at is None:
             msg = f"last_report_dtime '{reported}' is no time"
             raise ValueError(msg)
-        return Heartbeat(
-            node=name, started=at, at=at, slots=self._slots, active=int(active[:9]), host=name, takes_leases=False
-        )
+        return Heartbeat(node=name, started=at, at=at, slots=self._slots, active=int(active[:9]), takes_leases=False)
 
 
 def _value(row: Attributes, name: str) -> str:

@@ -23,7 +23,7 @@ BEAT = Heartbeat(node="i-1", started=START, at=START + micros(1.5), slots=1, act
 
 
 def old_beat(node: str = "i-old", *, at: Instant = START, active: int = 2) -> Heartbeat:
-    return Heartbeat(node=node, started=at, at=at, slots=2, active=active, host=node, takes_leases=False)
+    return Heartbeat(node=node, started=at, at=at, slots=2, active=active, takes_leases=False)
 
 
 # --- theirs
