@@ -14,7 +14,7 @@ def first_line(text: str | None) -> str | None:
 
 def waits_plainly(job: EncodingJob) -> bool:
     """Whether it does nothing but wait for its first worker, so that its state and its age say all there is to say."""
-    return job.state is JobState.PENDING and first_line(job.details) is None
+    return job.state is JobState.PENDING and first_line(job.details) is None and job.fault is None
 
 
 def reason(job: EncodingJob, now: Instant, *, as_of: Instant | None = None) -> str | None:

@@ -4,7 +4,7 @@ from msgspec import structs
 from nommerctl.domain.conditions import NodeCondition, node_condition
 from nommerctl.domain.config import ScaleSettings
 from nommerctl.domain.fleet import Heartbeat, Node
-from nommerctl.domain.reasons import reason
+from nommerctl.domain.reasons import reason, waits_plainly
 from nommerctl.domain.states import IN_WORK, JobState
 from nommerctl.domain.times import Instant, micros
 from tests.builders import make_job, make_lease
@@ -62,6 +62,7 @@ def test_a_job_that_others_wrote_badly_says_what_is_wrong_with_it() -> None:
     job = make_job(state=JobState.PENDING, fault="its job_options are no JSON", details="handed back")
 
     assert reason(job, NOW) == "its job_options are no JSON"
+    assert not waits_plainly(structs.replace(job, details=None))
 
 
 def test_a_finished_job_needs_no_reason() -> None:

@@ -18,7 +18,7 @@ OTHERS = "media-nommer"
 
 OLD_WORKER = "an old worker"
 
-NOBODY_KNOWN = "nobody that nommerctl knows"
+NOBODY_KNOWN = "unknown"
 """Who has a job in a state that nommerctl does not know: as for media-nommer, it is unfinished."""
 
 
