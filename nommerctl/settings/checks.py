@@ -1,8 +1,6 @@
 """What settings must be to each other, beyond what each must be by itself."""
 
-from base64 import b64decode
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import PurePath
 
 from nommerctl.domain.config import NotifyFormat, Settings
@@ -59,6 +57,8 @@ def check_notify(settings: Settings, given: Mapping[str, Given]) -> None:
     """SettingsError for secrets that cannot sign, or are missing, and for what is no network."""
     notify = settings.notify
     for each in notify.allow_private:
+        from ipaddress import ip_network  # here, so that a farm without such networks does not pay for it
+
         try:
             ip_network(each)
         except ValueError as error:
@@ -74,6 +74,8 @@ def check_notify(settings: Settings, given: Mapping[str, Given]) -> None:
 
 
 def _is_secret(text: str) -> bool:
+    from base64 import b64decode  # as above
+
     try:
         key = b64decode(text.removeprefix(_PREFIX), validate=True)
     except ValueError:
