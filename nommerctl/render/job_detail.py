@@ -73,6 +73,8 @@ def _node(job: EncodingJob, now: Instant) -> str:
         return ""
     if job.lease is None:
         return shown(job.node)
+    if not job.lease.id:
+        return f"{shown(job.node)}, which takes no leases"
     held = "its lease lasts until" if lease_live(job, now) else "its lease ended at"
     return f"{shown(job.node)}, {held} {_moment(job.lease.until, now)}"
 

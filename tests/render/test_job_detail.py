@@ -65,6 +65,15 @@ def test_a_finished_job_shows_what_was_measured_of_its_output() -> None:
     assert "  output   12.50 s, 1280x720\n" in job_detail_text(DONE, now=NOW, color=False)
 
 
+def test_a_job_in_an_old_workers_hands_has_no_lease_that_could_end() -> None:
+    job = structs.replace(ORPHANED, lease=structs.replace(make_lease(""), owner="an old worker"))
+
+    text = job_detail_text(job, now=NOW, color=False)
+
+    assert "  node      an old worker, which takes no leases\n" in text
+    assert "reason" not in text
+
+
 def test_a_job_whose_worker_is_gone_says_why_it_stands_still() -> None:
     # given, when
     text = job_detail_text(ORPHANED, now=NOW, color=False)
