@@ -76,6 +76,11 @@ _UNMENTIONED = (
         "keys in s3: URIs",
         "such URIs are refused: set storage.strip_credentials = true to have the keys dropped instead",
     ),
+    LeftOut(
+        0,
+        "listeners in private networks",
+        'such are not told: name their networks in notify.allow_private, ["10.0.0.0/8"] for one',
+    ),
 )
 
 _PARAVIRTUAL = frozenset({"c1", "m1", "m2", "t1"})

@@ -83,6 +83,8 @@ prune = "6min"
 #   your usual AWS settings do not name the same
 # - keys in s3: URIs: such URIs are refused: set storage.strip_credentials = true to have the keys
 #   dropped instead
+# - listeners in private networks: such are not told: name their networks in notify.allow_private,
+#   ["10.0.0.0/8"] for one
 """
 
 

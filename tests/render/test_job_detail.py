@@ -1,9 +1,11 @@
 import json
 
+from msgspec import structs
+
 from nommerctl.domain.job import HistoryEntry
 from nommerctl.domain.states import JobState
 from nommerctl.render.job_detail import job_detail_json, job_detail_text
-from tests.builders import make_job
+from tests.builders import make_job, make_lease
 from tests.render.farm import DONE, ENCODING, FAILED, NOW, ORPHANED, ago
 
 FAILED_IN_FULL = """\
