@@ -33,11 +33,12 @@ def submit_json(farm: Farm, file: str) -> Granted:
         UsageError: of the kinds of domain/job_requests.py; nothing was stored.
     """
     asked = parse_job_request(whole_file(file, MOST_OPTIONS, "request"))
-    submitted, trouble = submit_request(farm, _request(Requests(farm), asked))
+    submitted, trouble = submit_request(farm, _request(farm, asked))
     return Granted(submitted.jobs[0].id, trouble, submitted.warmed)
 
 
-def _request(requests: Requests, asked: JobRequest) -> Request:
+def _request(farm: Farm, asked: JobRequest) -> Request:
+    requests = Requests(farm)
     with faults_of(DestinationError):
         if requests.folder(asked.dest_path):
             msg = f"'{shown(asked.dest_path)}' is a folder: name the file to write in it"
@@ -47,7 +48,7 @@ def _request(requests: Requests, asked: JobRequest) -> Request:
         requests.place(asked.source_path)
     if asked.notify_url is not None:
         with faults_of(NotifyUrlError):
-            check_notify_url(asked.notify_url)
+            check_notify_url(asked.notify_url, farm.settings.notify.allow_private)
     return requests.request(
         Submission(
             sources=(asked.source_path,), dest=asked.dest_path, options=asked.options, notify_url=asked.notify_url

@@ -50,6 +50,7 @@ def test_the_commands_that_others_run() -> None:
     )
 
 
+@pytest.mark.slow
 def test_claims(tmp_path: Path) -> None:
     """Both sides count what they finished, and raise if that is not all."""
     assert claims.by_workers(tmp_path / "ours", 100, workers=2) > 0
@@ -61,6 +62,7 @@ def test_rows_of_a_large_farm(rows: Callable[[Settings], list[Row]], settings: S
     assert all(row.ours for row in rows(settings))
 
 
+@pytest.mark.slow
 def test_growth(settings: Settings) -> None:
     assert all(growth.at(200, grown, settings).values())
 

@@ -81,7 +81,7 @@ job_store = pytest.fixture(_job_store, params=[*ADAPTERS, *DYNAMODB, "simpledb"]
 
 roomy_job_store = pytest.fixture(
     _job_store,
-    params=[*ADAPTERS, "dynamodb-ministack", pytest.param("simpledb", marks=pytest.mark.slow)],
+    params=[*ADAPTERS, *(pytest.param(name, marks=pytest.mark.slow) for name in ("dynamodb-ministack", "simpledb"))],
     name="roomy_job_store",
 )
 """For a thousand jobs: moto copies all that it holds at every transaction, and takes seconds for the last of them."""

@@ -43,6 +43,7 @@ def films(cloud: Cloud, cloud_clients: Clients, tmp_path: Path, monkeypatch: pyt
         yield made
 
 
+@pytest.mark.slow
 def test_a_farm_is_brought_up_used_and_taken_down(films: Account) -> None:
     # when it is said, nothing is made
     planned = films.changes("aws", "bootstrap", "--dry-run")

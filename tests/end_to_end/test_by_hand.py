@@ -204,6 +204,7 @@ def test_cancelling_a_running_job_stops_its_ffmpeg(cli: Cli, clips: Clips, tmp_p
     assert cli.run("cancel", job["id"], code=2).stderr.startswith("nommerctl: job ")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_end_hands_its_job_back(cli: Cli, clips: Clips, tmp_path: Path) -> None:
     long = clips.make("longer.mp4", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=60", "-c:v", "mpeg4")
     cli.run("submit", long, "--dest", tmp_path / "out.mp4", "--preset", "web-1080p")

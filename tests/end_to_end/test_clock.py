@@ -180,6 +180,7 @@ def test_a_worker_whose_own_clock_is_wrong_keeps_its_job_and_ends_it(
     assert shifted.job() == ("FINISHED", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [DAY, -DAY])
 def test_a_job_whose_worker_had_a_wrong_clock_is_handed_on_soon_when_it_dies(
     shifted: Shifted, ahead: int, tmp_path: Path

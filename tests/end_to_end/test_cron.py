@@ -123,6 +123,7 @@ def test_the_one_line_of_run_does_for_all(cli: Cli, clips: Clips, nommerctl: Pat
     assert cron.mail == []
 
 
+@pytest.mark.slow
 def test_a_pass_that_has_not_succeeded_for_three_intervals_is_named_by_every_command(
     cli: Cli, nommerctl: Path, tmp_path: Path
 ) -> None:

@@ -223,6 +223,7 @@ def test_a_worker_whose_log_is_on_a_full_disk_works_without_words(here: InProces
     assert disk.path.exists()
 
 
+@pytest.mark.slow
 def test_an_output_for_which_there_is_no_room_is_an_error_that_can_be_retried(
     here: InProcessCli, clips: Clips, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_an_ffmpeg_whose_name_is_no_unicode_fails_the_job_and_no_worker(cli: Cli
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root may give a machine a name")
 def test_a_machine_whose_name_is_no_unicode(cli: Cli, clips: Clips, tmp_path: Path) -> None:
     cli.run("submit", clips["plain.mp4"], "--dest", tmp_path / "out.m4a", "--preset", "audio-m4a")

@@ -193,7 +193,7 @@ def test_i4_a_job_whose_worker_is_killed_is_handed_on_when_its_lease_ends(
 
 @pytest.mark.parametrize(
     "where",
-    [*(pytest.param(where, marks=pytest.mark.slow) for where in ("DOWNLOADING", "ENCODING")), "UPLOADING", "PERMITTED"],
+    [*(pytest.param(where, marks=pytest.mark.slow) for where in ("DOWNLOADING", "ENCODING", "UPLOADING")), "PERMITTED"],
 )
 def test_i3_a_worker_that_was_presumed_dead_changes_nothing(quick: Cli, films: list[Path], where: str) -> None:
     # given a worker that is stopped past its lease
@@ -214,6 +214,7 @@ def test_i3_a_worker_that_was_presumed_dead_changes_nothing(quick: Cli, films: l
     assert outputs(quick) == ["film0-audio.m4a"]
 
 
+@pytest.mark.slow
 def test_i4_a_job_whose_workers_keep_dying_is_given_up_with_the_reason(quick: Cli, films: list[Path]) -> None:
     quick.settings["WORKER_MAX_ATTEMPTS"] = "1"
     (job_id,) = submit(quick, films[:1])
@@ -226,6 +227,7 @@ def test_i4_a_job_whose_workers_keep_dying_is_given_up_with_the_reason(quick: Cl
     assert outputs(quick) == []
 
 
+@pytest.mark.slow
 def test_i4_a_killed_ffmpeg_is_an_error_with_the_reason(quick: Cli, clips: Clips, tmp_path: Path) -> None:
     long = clips.make("killed.mp4", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=60", "-c:v", "mpeg4")
     quick.run("submit", long, "--dest", tmp_path / "o.mp4", "--preset", "web-1080p")

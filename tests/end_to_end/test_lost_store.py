@@ -80,6 +80,7 @@ def test_a_cache_that_may_not_be_followed_is_no_reason_to_begin_a_new_store(used
     assert not (used.state_dir / "farm.db").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_store_is_removed_says_so_and_makes_no_new_one(used: InProcessCli) -> None:
     quick = {"WORKER_LEASE": "2s", "WORKER_HEARTBEAT": "0.5s"}
     farm = Cli(used.state_dir, used.cwd, used.executable, used.settings | quick)

@@ -33,6 +33,7 @@ def working(node: InProcessCli, aws: AwsFarm, *flags: str, code: int = 0) -> str
     return node.run("worker", "--ledger", ledger_table(aws.name), *flags, code=code).stderr
 
 
+@pytest.mark.slow
 def test_a_node_takes_the_settings_that_scale_published(aws: AwsFarm, node: InProcessCli) -> None:
     # given
     aws.here.settings |= {"SCALE_JOBS_PER_NODE": "3", "WORKER_IDLE_EXIT": "0.1s", "SCALE_MAX_NODES": "0"}

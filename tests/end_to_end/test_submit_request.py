@@ -45,6 +45,7 @@ def asked(cli: Cli, request: object, code: int = 0) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("film")
 def test_a_request_becomes_a_job_whose_id_is_the_answer(here: InProcessCli, tmp_path: Path) -> None:
+    here.settings["NOTIFY_ALLOW_PRIVATE"] = "127.0.0.0/8"
     answer = asked(here, document(notify_url="http://127.0.0.1:9/told"))
     ((job_id, job),) = here.listed().items()
     assert answer == {"success": True, "job_id": job_id}

@@ -124,6 +124,7 @@ def test_a_worker_of_two_slots_hands_both_jobs_back_and_says_by_its_code_why(
     assert cli.refreshed_states() == ["PENDING"] * 2
 
 
+@pytest.mark.slow
 def test_whoever_waits_is_told_of_other_jobs_that_failed(cli: Cli, film: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no film")

@@ -124,6 +124,7 @@ def test_a_tiny_source_that_lasts_for_hours_writes_no_more_than_the_limit(source
     assert all(path.stat().st_size <= 100_000 for path in source.parent.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_tiny_source_that_lasts_for_hours_takes_no_longer_than_the_limit(source: Path) -> None:
     source.write_bytes(HOURS)
 

@@ -188,6 +188,7 @@ def test_an_output_that_is_missing_or_empty_does_not(clips: Clips, tmp_path: Pat
     assert str(verdict(clips["plain.mp4"], tmp_path / "none.mp4", preset(WEB))).startswith("the output is damaged: ")
 
 
+@pytest.mark.slow
 def test_the_time_limit_ends_an_encode(clips: Clips, tmp_path: Path) -> None:
     slow = passes([["c:v", "libx264"], ["preset", "placebo"], ["vf", "scale=3840:2160"]])
 

@@ -1,28 +1,14 @@
 """What went wrong with media-nommer's feederd, one by one, and that it does not here."""
 
 import signal
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from tests.cli import eventually
-from tests.end_to_end.takeover import HOUR, Takeover, form, only, taking_over, told
 from tests.simpledb.server import Cut
-from tests.simpledb_farm import SimpledbFarm
+from tests.taking_over.takeover import HOUR, Takeover, form, only, told
 from tests.web import Exchange, Web, reply, serving
-
-
-@pytest.fixture
-def takeover(taken_over: SimpledbFarm, monkeypatch: pytest.MonkeyPatch) -> Takeover:
-    return taking_over(taken_over, monkeypatch)
-
-
-@pytest.fixture
-def listener() -> Iterator[Web]:
-    with serving({"/told": reply()}) as web:
-        yield web
-
 
 # --- launches
 

@@ -1,27 +1,13 @@
 """Taking over from media-nommer: its producers, its workers, its listeners, and the farm in feederd's place."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.clips import Clips
 from tests.end_to_end.aws_yard import keys
-from tests.end_to_end.takeover import Takeover, form, taking_over, told
-from tests.simpledb_farm import SimpledbFarm
-from tests.web import Web, reply, serving
+from tests.taking_over.takeover import Takeover, form, told
+from tests.web import Web
 
 OLD_ZONE = "America/New_York"
-
-
-@pytest.fixture
-def takeover(taken_over: SimpledbFarm, monkeypatch: pytest.MonkeyPatch) -> Takeover:
-    return taking_over(taken_over, monkeypatch)
-
-
-@pytest.fixture
-def listener() -> Iterator[Web]:
-    with serving({"/told": reply()}) as web:
-        yield web
 
 
 def test_an_old_producers_job_goes_through_an_old_workers_hands_while_cron_makes_the_passes(

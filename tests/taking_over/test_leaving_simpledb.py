@@ -8,22 +8,22 @@ from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.adapters.aws.resources import create_queues, create_tables
 from nommerctl.adapters.aws.sqs import SqsQueue
 from nommerctl.domain.states import JobState
-from tests.end_to_end.takeover import HOUR, Takeover, taking_over
-from tests.simpledb_farm import SimpledbFarm
+from tests.taking_over.takeover import HOUR, Takeover
 
 TO_AWS = ("store", "copy", "--from", "simpledb", "--to", "aws")
 OLD_ZONE = "Europe/Berlin"
 
 
 @pytest.fixture
-def takeover(taken_over: SimpledbFarm, monkeypatch: pytest.MonkeyPatch) -> Takeover:
-    for cli in (taken_over.here, taken_over.cli):
+def takeover(takeover: Takeover) -> Takeover:
+    for cli in (takeover.farm.here, takeover.farm.cli):
         cli.settings["SIMPLEDB_OLD_ZONE"] = OLD_ZONE
-    create_tables(taken_over.clients.dynamodb, taken_over.name)
-    create_queues(taken_over.clients.sqs, taken_over.name)
-    return taking_over(taken_over, monkeypatch)
+    create_tables(takeover.farm.clients.dynamodb, takeover.farm.name)
+    create_queues(takeover.farm.clients.sqs, takeover.farm.name)
+    return takeover
 
 
+@pytest.mark.slow
 def test_all_jobs_go_with_their_history_and_the_farm_goes_on_there(takeover: Takeover) -> None:
     producer, worker = takeover.producer(OLD_ZONE), takeover.worker(OLD_ZONE)
     waits, done, lost, new, bad = (producer.submit(f"s3://films/{name}.mov") for name in "abcde")
