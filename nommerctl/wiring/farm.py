@@ -15,10 +15,9 @@ from nommerctl.adapters.local.pass_files import PassRecords
 from nommerctl.adapters.os_errors import translated
 from nommerctl.domain.cached import CacheStatus
 from nommerctl.domain.config import Backend as BackendName
-from nommerctl.domain.config import NotifyFormat
 from nommerctl.domain.s3_uris import S3
 from nommerctl.domain.schedule import noticed, overdue, overdue_sentence
-from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES, usable
+from nommerctl.domain.uris import HTTP_SCHEMES, LOCAL_SCHEMES
 from nommerctl.errors import PermissionDeniedError, SettingsError
 from nommerctl.settings.load import Loaded, load_settings
 from nommerctl.wiring import process
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from nommerctl.adapters.disk_cache import JobCache
     from nommerctl.domain.options import Preset
     from nommerctl.passes.means import FarmReads, FarmWrites
-    from nommerctl.ports import Archive, Notifier, Storage
+    from nommerctl.ports import Storage
     from nommerctl.wiring.aws import AwsBackend
     from nommerctl.wiring.backend import Backend
     from nommerctl.wiring.on_aws import Surroundings
@@ -216,6 +215,7 @@ class Farm:
     def writes(self, heed: Callable[[], None]) -> "FarmWrites":
         """Return the farm for a pass, whose calls to listeners are broken off when `heed` raises."""
         from nommerctl.passes.means import FarmWrites
+        from nommerctl.wiring.outside import archive, notifier
 
         backend = self.backend
         return FarmWrites(
@@ -225,25 +225,10 @@ class Farm:
             fleet=backend.fleet(process.environment()),
             new_jobs=backend.new_jobs,
             changes=backend.changes,
-            notifier=self._notifier(heed),
-            archive=self._archive(),
+            notifier=notifier(self.settings.notify, heed),
+            archive=archive(self.settings.upkeep),
             together=backend.together,
         )
-
-    def _notifier(self, keep_on: Callable[[], None]) -> "Notifier":
-        from nommerctl.adapters.notifier import FormNotifier, Post
-
-        settings = self.settings.notify
-        post = Post(settings.timeout, allow_private=settings.allow_private, keep_on=keep_on)
-        match settings.format:
-            case NotifyFormat.FORM:
-                return FormNotifier(post)
-            case NotifyFormat.STANDARD:
-                from nommerctl.adapters.signed_notifier import SignedNotifier
-
-                return SignedNotifier(post, settings.secrets)
-            case unknown:
-                assert_never(unknown)
 
     def reopen_cache(self) -> None:
         """Begin with a new cache after the old one was found damaged, and set aside."""
@@ -264,33 +249,14 @@ class Farm:
         if "cache" in vars(self):
             self.cache.close()
 
-    def _archive(self) -> "Archive | None":
-        if not self.settings.upkeep.archive:
-            return None
-        from nommerctl.adapters.local.archive import JsonlArchive
-
-        return JsonlArchive(Path(self.settings.upkeep.archive))
-
     @functools.cached_property
     def storage(self) -> "Storage":
         """Sources and destinations."""
-        from nommerctl.adapters.http_source import HttpSource
-        from nommerctl.adapters.local.files import FileStorage
-        from nommerctl.adapters.storage import SchemeStorage, Sources
+        from nommerctl.wiring.outside import files_and_web, objects_and_web
 
-        http = HttpSource(self.settings.storage)
-        sources: dict[str, Sources] = {"http": http, "https": http}
         if self.is_local:
-            files = FileStorage()
-            return SchemeStorage(sources={"file": files, **sources}, destinations={"file": files})
-        from nommerctl.adapters.aws.s3 import S3Storage
-
-        s3 = S3Storage(self.aws.clients, self.state_dir / "outputs")
-        return SchemeStorage(
-            sources={"s3": s3, **sources},
-            destinations={"s3": s3},
-            usable=functools.partial(usable, strip_credentials=self.settings.storage.strip_credentials),
-        )
+            return files_and_web(self.settings.storage)
+        return objects_and_web(self.settings.storage, self.aws.clients, self.state_dir / "outputs")
 
     @property
     def schemes(self) -> frozenset[str]:
