@@ -31,7 +31,7 @@ def job_detail_json(job: EncodingJob, *, now: Instant) -> str:
 
 def _fields(job: EncodingJob, now: Instant) -> list[tuple[str, Span]]:
     """What there is to say in one line each; what does not apply is empty."""
-    why = None if job.details else reason(job, now)
+    why = reason(job, now) if job.fault or not job.details else None
     return [
         ("state", Span(job.state.value, STATE_STYLES[job.state])),
         ("reason", Span(shown(why or ""))),

@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from nommerctl.domain.config import UpkeepSettings
-from nommerctl.domain.job import EncodingJob, Progress
+from nommerctl.domain.job import EncodingJob, HistoryEntry, Progress
 from nommerctl.domain.moves import renewed
 from nommerctl.domain.outcome import Change, Failure
 from nommerctl.domain.states import JobState
@@ -13,7 +13,7 @@ from nommerctl.errors import TerminatedPassError, TimeLimitError, TryAgainError
 from nommerctl.passes.news import QueueNews
 from nommerctl.passes.refresh import REQUEUED
 from nommerctl.ports import Move
-from tests.builders import job_id
+from tests.builders import job_id, make_job
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.job_cache import FakeJobCache
 from tests.fakes.job_store import FakeJobStore
@@ -466,3 +466,95 @@ def test_the_time_of_the_refresh_is_kept() -> None:
     farm = FakeFarm(clock=FakeClock(5_000_000))
     farm.refresh()
     assert farm.cache.status().refreshed == 5_000_000
+
+
+class WatchingStore(FakeJobStore):
+    """A store that keeps what others did: it notes what it is given. Nobody was told of a job in `unheard`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[str] = []
+        self.unheard: set[str] = set()
+
+    def keep_seen(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
+        self.kept += [job.id for job in jobs]
+        self.jobs |= {job.id: structs.replace(job, told=0) for job in jobs if job.id in self.unheard}
+        self.unheard -= {job.id for job in jobs}
+        return [self.jobs[job.id] for job in jobs]
+
+
+def watching_farm() -> tuple[FakeFarm, WatchingStore]:
+    farm = FakeFarm()
+    farm.store = store = WatchingStore()
+    return farm, store
+
+
+def test_what_others_did_is_kept_of_changed_jobs_and_in_a_resync_of_open_ones() -> None:
+    # given
+    farm, store = watching_farm()
+    open_, done = farm.submit(1, 2)
+    farm.claim(done)
+    farm.finish(done)
+    farm.refresh()
+    store.kept.clear()
+
+    # when, then
+    farm.refresh(rebuild=True)
+    assert store.kept == [open_.id]
+    farm.changes.send([done.id])
+    farm.refresh()
+    assert store.kept == [open_.id, done.id]
+
+
+@pytest.mark.parametrize("rebuild", [True, False])
+def test_a_finished_job_that_is_only_now_heard_of_is_told_in_the_same_pass(*, rebuild: bool) -> None:
+    # given a job that another program has finished, which its listener seems to have been told
+    farm, store = watching_farm()
+    farm.refresh()
+    entry = HistoryEntry(seq=1, state=JobState.FINISHED, at=START, by="media-nommer")
+    job = make_job(1, state=JobState.FINISHED, history=(entry,), told=1, notify_url=LISTENER)
+    store.submit([job])
+    store.unheard = {job.id}
+    farm.changes.send([job.id])
+
+    # when
+    farm.refresh(rebuild=rebuild)
+
+    # then
+    assert [fields["job_state"] for _, fields in farm.notifier.told] == ["FINISHED"]
+
+
+def test_a_dry_run_keeps_nothing() -> None:
+    farm, store = watching_farm()
+    farm.submit(1)
+
+    farm.refresh(dry_run=True)
+
+    assert store.kept == []
+
+
+@pytest.mark.parametrize("cold", [True, False])
+def test_a_job_with_a_fault_is_noted_once_with_what_is_wrong(*, cold: bool) -> None:
+    farm = FakeFarm()
+    if not cold:
+        farm.refresh()
+    farm.store.submit([make_job(1, fault="its job_options are no JSON")])
+    farm.changes.send([job_id(1)])
+
+    first, second = farm.refresh(), farm.refresh(rebuild=True)
+
+    assert [change.reason for change in first.changed if change.target == job_id(1)] == [
+        "/srv/in/1.mov: its job_options are no JSON"
+    ]
+    assert Change("PENDING", job_id(1)) not in [structs.replace(change, reason="") for change in second.changed]
+
+
+def test_a_dry_run_sees_a_change_by_others_that_raised_no_version() -> None:
+    farm = FakeFarm()
+    (job,) = farm.submit(1)
+    farm.refresh()
+    farm.store.jobs[job.id] = structs.replace(farm.store.jobs[job.id], state=JobState.ENCODING, changed=START + 7)
+
+    outcome = farm.refresh(dry_run=True)
+
+    assert Change("ENCODING", job.id) in outcome.changed

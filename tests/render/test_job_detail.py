@@ -59,6 +59,18 @@ def test_a_failed_job_shows_its_details_history_command_and_log() -> None:
     assert job_detail_text(FAILED, now=NOW, color=False) == FAILED_IN_FULL
 
 
+def test_a_job_that_others_wrote_badly_says_what_is_wrong_beside_its_details() -> None:
+    # given
+    job = structs.replace(ENCODING, fault="its nommer '\x1b[2J' is unknown", details="as the old worker had it")
+
+    # when
+    text = job_detail_text(job, now=NOW, color=False)
+
+    # then
+    assert "  reason    its nommer '\\x1b[2J' is unknown\n" in text
+    assert "as the old worker had it" in text
+
+
 def test_a_job_in_work_shows_its_progress_and_its_lease() -> None:
     assert job_detail_text(ENCODING, now=NOW, color=False) == ENCODING_IN_FULL
 

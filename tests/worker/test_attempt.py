@@ -42,6 +42,18 @@ def test_a_job_goes_through_all_its_states_and_its_claim_and_its_end_are_announc
     assert bench.new_jobs.depth().total == 0
 
 
+def test_a_job_with_a_fault_is_in_error_at_once_and_its_source_is_not_fetched(bench: Bench) -> None:
+    bench.submit(1)
+    (bench.folder / "1.mov").unlink()
+    bench.store.transition(job_id(1), lambda job: structs.replace(job, fault="its job_options are no JSON", options=()))
+
+    bench.worker().run()
+
+    assert [entry.state.value for entry in bench.job(1).history] == ["PENDING", "DOWNLOADING", "ERROR"]
+    assert bench.job(1).details == "its job_options are no JSON: submit the job anew"
+    assert bench.new_jobs.depth().total == 0
+
+
 def test_beats_renew_the_lease_with_the_progress_and_the_node_says_what_it_does(
     bench: Bench, running: Callable[..., object]
 ) -> None:

@@ -119,9 +119,9 @@ class Domain:
     def select(
         self, where: str = "", *, order: str = "", limit: int = PAGE, what: str = "*"
     ) -> Iterator[tuple[str, Attributes]]:
-        """Yield the items that an expression selects, by their names if no `order` is given, as they are now.
+        """Yield the items that an expression selects, as they are now, with `what` is asked for of their attributes.
 
-        They come page by page, of up to `limit` items, until the end; with `what` they have of their attributes.
+        They come page by page, of up to `limit` items, until the end; in no order if none is given.
         """
         conditions = [f" where {where}"] if where else []
         orders = [f" order by {order}"] if order else []

@@ -42,7 +42,7 @@ def differs(item: Attributes, side: Side) -> bool:
     if side.record is None:
         return False
     raw = raw_of(item)
-    return raw != side.before and (raw != side.fence or item.get(STATE) != (side.record.state.value,))
+    return item.get(STATE) != (side.record.state.value,) if raw == side.fence else raw != side.before
 
 
 def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now: Instant) -> Reading:
