@@ -210,9 +210,6 @@ class SimpledbJobStore(SimpledbJobReads):
         if standing is None:
             self._sides.delete(moved.id, Expected("version", str(moved.version)))
             return False
-        if standing.pending:
-            self._complete(standing)
-            return True
         if standing.raw == fence or (standing.side is not None and standing.side.version > moved.version):
             return True
         self._report(

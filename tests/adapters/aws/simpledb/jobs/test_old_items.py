@@ -3,6 +3,7 @@
 import pytest
 from msgspec import structs
 
+from nommerctl.adapters.aws.simpledb.domains import UNHELD
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from nommerctl.adapters.aws.simpledb.old_items import options_text
 from nommerctl.adapters.presets import PresetLibrary
@@ -123,6 +124,7 @@ def test_what_xml_cannot_hold_is_escaped_in_the_item_and_whole_beside_it(
     assert item(server)["job_state_details"].startswith("said ")
     assert item(server)["job_state_details"].isascii() or "\x85" in bad
     assert store.get([job_id(1)])[job_id(1)].details == f"said {bad}"
+    assert not [value for values in server.items(OURS)[job_id(1)].values() for value in values if UNHELD.search(value)]
 
 
 def test_a_time_without_microseconds_is_written_with_them(store: SimpledbJobStore, server: SimpleDB) -> None:

@@ -270,6 +270,18 @@ def test_the_hour_that_comes_twice_is_the_later_one_that_has_come(server: Simple
     assert store.get([job_id(2)])[job_id(2)].changed == clock() - micros(10 * 60)
 
 
+def test_a_time_of_the_hour_that_comes_twice_is_in_the_lists_that_it_belongs_in(
+    server: SimpleDB, clients: Clients
+) -> None:
+    clock = FakeClock(1_793_513_400_000_000)  # 2026-11-01T06:10:00Z: 01:10 in New York, for the second time
+    settings = structs.replace(SETTINGS, old_zone="America/New_York")
+    store = SimpledbJobStore(clients, "test", settings, clock)
+    OldPrograms(server).submit(JOB, "2026-11-01 01:40:00.000000")  # for the first time, half an hour ago
+    soon = clock() - micros(5 * 60)
+
+    assert [job.id for job in store.silent(in_work_before=soon, pending_before=soon)] == [JOB]
+
+
 def test_our_own_times_are_right_in_any_zone_and_hour(server: SimpleDB, clients: Clients) -> None:
     settings = structs.replace(SETTINGS, old_zone="Asia/Kolkata")
     store = SimpledbJobStore(clients, "test", settings, FakeClock())

@@ -118,8 +118,9 @@ def test_who_reads_between_our_two_steps_reads_the_job_as_it_will_be(
     assert read == [claimed]
 
 
-def test_a_list_that_is_read_while_we_write_takes_nothing_of_ours_for_anothers(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
+@pytest.mark.parametrize(("reader", "operation"), [("unfinished", "Select"), ("get", "GetAttributes")])
+def test_who_reads_while_we_write_takes_nothing_of_ours_for_anothers(
+    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB, reader: str, operation: str
 ) -> None:
     # given a job that changes twice after its item was read, and before its side record is
     store.submit([make_job(1)])
@@ -131,11 +132,11 @@ def test_a_list_that_is_read_while_we_write_takes_nothing_of_ours_for_anothers(
             lambda job: moves.advanced(job, lease_id="lease-1", to=JobState.ENCODING, until=LATE, now=START + 5),
         )
 
-    server.meanwhile("Select", lambda: None)
-    server.meanwhile("Select", change_twice)
+    server.meanwhile(operation, lambda: None)
+    server.meanwhile(operation, change_twice)
 
     # when
-    (job,) = store.unfinished()
+    (job,) = store.unfinished() if reader == "unfinished" else store.get([JOB]).values()
 
     # then
     assert [(entry.state, entry.by) for entry in job.history[-2:]] == [
