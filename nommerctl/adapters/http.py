@@ -67,12 +67,14 @@ class Line:
         body: bytes | None = None,
         *,
         admit: Callable[[str], None] = lambda _: None,
+        silence: float | None = None,
     ) -> "BaseHTTPResponse":
         """Send a request and return its answer, whatever its status, with the body still to be read, as it comes.
 
         TransferError if the URL is none for HTTP or has credentials; ConnectionBrokenError if there is no answer, and
         NoConnectionError if nobody could be asked. The host is looked up once. `admit` gets each address that it stands
         for, and may raise, before one of them is connected to: a name may stand for another a moment later.
+        The server may be silent for `silence` seconds, SILENCE_LIMIT if that is not given.
         """
         from urllib3.util import parse_url
 
@@ -83,7 +85,7 @@ class Line:
         with translated(url, NoConnectionError):
             connection = self._connected(parts, admit)
         with translated(url):
-            connection.timeout = SILENCE_LIMIT
+            connection.timeout = SILENCE_LIMIT if silence is None else silence
             connection.request(
                 method,
                 parts.request_uri,

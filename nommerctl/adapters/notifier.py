@@ -37,7 +37,7 @@ class Post:
                 raise HostAwayError(msg)
 
         def post(line: Line) -> None:
-            status = line.ask("POST", url, headers, body, admit=admit).status
+            status = line.ask("POST", url, headers, body, admit=admit, silence=self._timeout).status
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 msg = f"'{shown(url)}' answered {status}"
                 raise GoneError(msg) if status == HTTPStatus.GONE else TransferError(msg)

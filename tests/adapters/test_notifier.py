@@ -5,6 +5,7 @@ from time import monotonic
 
 import pytest
 
+from nommerctl.adapters import http
 from nommerctl.adapters.notifier import FormNotifier, Post
 from nommerctl.domain.delivery import StateChange
 from nommerctl.domain.states import JobState
@@ -62,6 +63,18 @@ def test_any_answer_but_2xx_is_a_failure(status: int) -> None:
 def test_410_says_that_nobody_listens_any_more() -> None:
     with serving({"/hook": reply(410)}) as web:
         assert refused(web.url("/hook"), kind=GoneError) == f"'{web.url('/hook')}' answered 410"
+
+
+def test_a_listener_may_think_for_as_long_as_the_limit_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "SILENCE_LIMIT", 0.05)  # of servers that are read from
+
+    def thinks(exchange: Exchange) -> None:
+        exchange.pause(0.3)
+        reply(200)(exchange)
+
+    with serving({"/hook": thinks}) as web:
+        tell(web.url("/hook"))
+    assert len(web.asked) == 1
 
 
 @pytest.mark.parametrize("answer", [stall, trickle])
