@@ -11,7 +11,7 @@ import msgspec
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
 
-from nommerctl.adapters.aws.models import SHARED, Cut
+from nommerctl.adapters.aws.model_copies import SHARED, Cut
 from nommerctl.adapters.aws.operations import CREDENTIAL_SERVICES, OPERATIONS
 
 Json: TypeAlias = dict[str, Any]

@@ -11,7 +11,8 @@ import pytest
 from botocore.loaders import Loader
 
 from nommerctl.adapters.aws.clients import Clients
-from nommerctl.adapters.aws.models import CutDownLoader, copy_folder
+from nommerctl.adapters.aws.model_copies import copy_folder
+from nommerctl.adapters.aws.models import CutDownLoader
 from nommerctl.adapters.aws.operations import OPERATIONS
 from tests.adapters import processes
 from tests.mounts import mounted
