@@ -11,7 +11,7 @@ from nommerctl.adapters.aws.simpledb.domains import NAMED_AT_ONCE, PAGE, Attribu
 from nommerctl.adapters.aws.simpledb.old_items import CHANGED, STATE, raw_of
 from nommerctl.adapters.aws.simpledb.readings import Reading, differs, read
 from nommerctl.adapters.aws.simpledb.side_records import (
-    DONE,
+    LISTENED,
     OPEN,
     UNTOLD,
     Side,
@@ -110,7 +110,7 @@ class SimpledbJobReads:
         Their side records say so, but for those of jobs that somebody else has finished: these are still open there.
         """
         untold = self._named(self._sides, f"phase = {quoted(UNTOLD)}")
-        open_ = self._named(self._sides, f"phase = {quoted(OPEN)} or phase is null")
+        open_ = self._named(self._sides, f"(phase = {quoted(OPEN)} and {LISTENED}) or phase is null")
         finished = open_ - self._named(self._items, _none_of(FINISHED_STATES)) if open_ else open_
         found = self.get(untold | finished)
         self._astray |= finished - found.keys()
@@ -145,8 +145,7 @@ class SimpledbJobReads:
     def finished_before(self, before: Instant) -> Iterator[EncodingJob]:
         """Yield every finished job with `changed` before `before` and nothing untold, oldest first."""
         found = self._listed(
-            f"{_one_of(FINISHED_STATES)} and ({self._before(before + _MARGIN)})",
-            f"phase = {quoted(DONE)} and {changed_before(before + _MARGIN)}",
+            f"{_one_of(FINISHED_STATES)} and ({self._before(before + _MARGIN)})", changed_before(before), whole=True
         )
         yield from sorted(
             (job for job in found if job.finished and not job.untold and job.changed < before), key=_by_change
@@ -162,11 +161,16 @@ class SimpledbJobReads:
     def _before(self, at: Instant) -> str:
         return f"{CHANGED} < {quoted(self._zone.text(at))} or {_NO_TIME}"
 
-    def _listed(self, items: str, sides: str, *, noting: bool = False) -> Iterator[EncodingJob]:
-        """Yield the jobs whose items fulfil one condition, and whose side records, as a rule, the other."""
+    def _listed(self, items: str, sides: str, *, noting: bool = False, whole: bool = False) -> Iterator[EncodingJob]:
+        """Yield the jobs whose items fulfil one condition, and whose side records, as a rule, the other.
+
+        If the first takes in all that the other does (`whole`), side records without such an item may be left over.
+        """
         found = {name: item for name, item in self._items.select(items) if self._is_job(name)}
         self._say_what_is_none()
         beside = dict(self._sides.select(sides)) if found else {}
+        if whole:
+            self._astray |= beside.keys() - found.keys()
         beside |= self._beside(found.keys() - beside.keys())
         ours = {job_id: side_of(beside[job_id]) for job_id in found if job_id in beside}
         doubtful = {job_id for job_id, side in ours.items() if differs(found[job_id], side)}

@@ -9,7 +9,7 @@ from msgspec import structs
 from nommerctl.adapters.aws.side_by_side import side_by_side
 from nommerctl.adapters.aws.simpledb.domains import WRITTEN_AT_ONCE, Expected, Tried
 from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
-from nommerctl.adapters.aws.simpledb.old_items import DETAILS, ID, changes_of, guard_of, item_of
+from nommerctl.adapters.aws.simpledb.old_items import DETAILS, ID, STATE, changes_of, guard_of, item_of
 from nommerctl.adapters.aws.simpledb.readings import Reading
 from nommerctl.adapters.aws.simpledb.side_records import SEEN, attributes_of, fit_to_store, seen_value, side_of
 from nommerctl.domain.batches import batches
@@ -91,6 +91,7 @@ class SimpledbJobStore(SimpledbJobReads):
             return False
         if reading.side is not None:
             self._sides.delete(job.id, reading.side.expected)
+        self._remove_what_is_left()
         return True
 
     def keep_seen(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
@@ -99,8 +100,11 @@ class SimpledbJobStore(SimpledbJobReads):
         A change is kept as one more value of an attribute, twenty-five jobs a request, without any condition: to keep
         it again changes nothing. Of a job that was never seen before and has no `notify_url` nothing is kept.
         """
+        halves = [reading for reading in self._noted.values() if reading.pending]  # their jobs may be in no list yet
         noted = {job.id: noted for job in jobs if (noted := self._noted.pop(job.id, None)) is not None}
-        side_by_side([partial(self._complete, reading) for reading in noted.values() if reading.pending])
+        side_by_side([partial(self._complete, reading) for reading in halves])
+        for reading in halves:
+            self._noted.pop(reading.job.id, None)
         kept = {job_id: reading for job_id, reading in noted.items() if self._is_to_be_kept(reading)}
         for some in batches(kept.values(), WRITTEN_AT_ONCE):
             self._sides.put_batch({each.job.id: _kept(each) for each in some}, replace=False)
@@ -210,7 +214,9 @@ class SimpledbJobStore(SimpledbJobReads):
         if standing is None:
             self._sides.delete(moved.id, Expected("version", str(moved.version)))
             return False
-        if standing.raw == fence or (standing.side is not None and standing.side.version > moved.version):
+        if standing.raw == fence and standing.item.get(STATE) == (moved.state.value,):
+            return True
+        if standing.side is not None and standing.side.version > moved.version:
             return True
         self._report(
             f"job {moved.id} was made {standing.job.state} by an old program while nommerctl made it {moved.state}"
@@ -234,7 +240,9 @@ class SimpledbJobStore(SimpledbJobReads):
     def _say_what_was_overruled(self, reading: Reading) -> None:
         """Report that an old program wrote a job that a worker of ours had in hand, or that we had finished."""
         record = reading.side.record if reading.side is not None else None
-        if record is not None and (record.finished or (record.lease is not None and record.lease.id)):
+        if record is None or reading.job.version > record.version + 1:  # it was said of the first change
+            return
+        if record.finished or (record.lease is not None and record.lease.id):
             self._report(
                 f"job {record.id} was made {reading.job.state} by an old program, over nommerctl's {record.state}: what"
                 " that wrote stands"

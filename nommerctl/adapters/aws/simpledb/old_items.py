@@ -10,7 +10,7 @@ from nommerctl.domain.options import parse_options
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown, storable
 from nommerctl.domain.times import Instant
-from nommerctl.errors import UsageError
+from nommerctl.errors import DestinationError, OptionsError, SourceError, UsageError
 
 STATE = "job_state"
 DETAILS = "job_state_details"
@@ -26,6 +26,13 @@ _REQUIRED = (ID, "source_path", "dest_path", "nommer", "job_options", STATE, "cr
 _OPTIONAL = (DETAILS, "notify_url")
 _NONE = "None"
 """What old code writes for a moment where it has nothing; it stays if it dies then."""
+
+_TOO_MUCH: dict[str, type[UsageError]] = {
+    "source_path": SourceError,
+    "dest_path": DestinationError,
+    "job_options": OptionsError,
+}
+"""What is wrong with a submit if one of these has no room."""
 
 _GUARDS = (CHANGED, STATE, ID, "source_path", "creation_dtime")
 _SHOWN = 60
@@ -111,10 +118,10 @@ def _check_fits(job_id: JobId, name: str, value: str) -> None:
             f"{name} of job {job_id} takes {size + VALUE_BYTES:,} bytes, and a value in SimpleDB has room for"
             f" {VALUE_BYTES:,}: {hint}"
         )
-        raise UsageError(msg)
+        raise _TOO_MUCH.get(name, UsageError)(msg)
     if found := UNHELD.search(value):
         msg = f"{name} of job {job_id} has the character '{shown(found[0])}', which SimpleDB cannot keep: leave it out"
-        raise UsageError(msg)
+        raise _TOO_MUCH.get(name, UsageError)(msg)
 
 
 # --- reading

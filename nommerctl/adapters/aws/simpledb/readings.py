@@ -42,7 +42,9 @@ def differs(item: Attributes, side: Side) -> bool:
     if side.record is None:
         return False
     raw = raw_of(item)
-    return item.get(STATE) != (side.record.state.value,) if raw == side.fence else raw != side.before
+    if raw != side.fence:
+        return raw != side.before
+    return side.record.fault is None and item.get(STATE) != (side.record.state.value,)
 
 
 def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now: Instant) -> Reading:

@@ -23,6 +23,12 @@ UNTOLD = "untold"
 DONE = "done"
 SEEN = "seen"
 
+LISTENED = "heard = '1'"
+"""The condition, in a Select, of records whose job has a `notify_url`.
+
+What others did to one without is only kept beside its record, which says for as long that the job is unfinished.
+"""
+
 _PIECES = 200
 """Of a record, at most: an item has 256 pairs of names and values in all."""
 
@@ -80,6 +86,7 @@ def attributes_of(job: EncodingJob, *, fence: str, before: str) -> dict[str, str
         "phase": _phase(job),
         "changed": _padded(job.changed),
         "dead": str(int(job.undelivered)),
+        "heard": str(int(job.notify_url is not None)),
         **chunked(_without_version(job)),
     }
 
