@@ -1,30 +1,39 @@
+"""A server, and an empty deployment of media-nommer on it that a farm of ours takes over."""
+
 from collections.abc import Iterator
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
+from tests.adapters.aws.simpledb.jobs.deployment import Deployment
 from tests.fakes.clock import FakeClock
 from tests.simpledb.server import SimpleDB, simpledb_server
 from tests.simpledb_farm import clients_of_simpledb
-from tests.simpledb_jobs import SETTINGS, OldPrograms, simpledb_farm
+from tests.simpledb_jobs import OURS, simpledb_farm
 
 
 @pytest.fixture(scope="package")
-def running() -> Iterator[tuple[SimpleDB, Clients]]:
-    with simpledb_server() as server, clients_of_simpledb(server.url) as clients:
-        yield server, clients
+def running() -> Iterator[SimpleDB]:
+    with simpledb_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def clients(running: SimpleDB) -> Iterator[Clients]:
+    with clients_of_simpledb(running.url) as clients:
+        assert clients.sqs.meta.endpoint_url == running.url  # made now
+        yield clients
 
 
 @pytest.fixture
-def server(running: tuple[SimpleDB, Clients]) -> SimpleDB:
-    simpledb_farm(running[0])
-    return running[0]
-
-
-@pytest.fixture
-def clients(running: tuple[SimpleDB, Clients]) -> Clients:
-    return running[1]
+def server(running: SimpleDB, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> SimpleDB:
+    """It has both domains, which are empty; what botocore repeats, it repeats at once."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    simpledb_farm(running)
+    clients.sdb.create_domain(DomainName=OURS)
+    return running
 
 
 @pytest.fixture
@@ -33,22 +42,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def reports() -> list[str]:
-    """What the store reported."""
-    return []
+def deployment(server: SimpleDB, clients: Clients, clock: FakeClock) -> Deployment:
+    return Deployment(server, clients, clock)
 
 
 @pytest.fixture
-def store(server: SimpleDB, clients: Clients, clock: FakeClock, reports: list[str]) -> SimpledbJobStore:
-    return SimpledbJobStore(clients, simpledb_farm(server), SETTINGS, clock, reports.append)
-
-
-@pytest.fixture
-def other(server: SimpleDB, clients: Clients, clock: FakeClock, reports: list[str]) -> SimpledbJobStore:  # noqa: ARG001 - made after the server is empty
-    """The store as another process of ours has it."""
-    return SimpledbJobStore(clients, "test", SETTINGS, clock, reports.append)
-
-
-@pytest.fixture
-def old(server: SimpleDB) -> OldPrograms:
-    return OldPrograms(server)
+def store(deployment: Deployment) -> SimpledbJobStore:
+    return deployment.store()

@@ -1,200 +1,307 @@
-"""Items that media-nommer's programs, or people, wrote badly: shown, reported, and no pass stops at them."""
+"""Items that somebody wrote badly: shown with what is wrong, in every list they belong to, and they stop nobody."""
+
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
-from nommerctl.domain import moves
-from nommerctl.domain.job import EncodingJob
-from nommerctl.domain.limits import AttemptLimits
+from nommerctl.adapters.local.files import FileStorage
+from nommerctl.domain.config import WorkerSettings
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.moves import cancelled
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import micros
+from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import IllegalMoveError
-from tests.builders import job_id, make_job, make_lease
-from tests.fakes.clock import START
-from tests.simpledb.server import SimpleDB
-from tests.simpledb_jobs import OURS, SETTINGS, OldPrograms
-
-EIGHT = START - micros(3600)
-
-LATER = START + micros(9999)
-
-
-def claim(job: EncodingJob) -> EncodingJob:
-    return moves.claimed(job, lease=make_lease(), now=START, limits=AttemptLimits())
+from nommerctl.worker.ports import WorkerPorts
+from nommerctl.worker.presence import Identity
+from nommerctl.worker.worker import Worker
+from tests.adapters.aws.simpledb.jobs.deployment import DAY, Deployment
+from tests.fakes.clock import START, FakeClock
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.queue import FakeQueue
+from tests.simpledb_jobs import OURS, SETTINGS
 
 
-BAD: list[tuple[dict[str, str | None], str]] = [
-    ({"source_path": None}, "its item has no source_path"),
-    ({"source_path": "None"}, "its item has no source_path"),
-    ({"dest_path": None}, "its item has no dest_path"),
-    ({"unique_id": None}, "its item has no unique_id"),
-    ({"job_options": None}, "its item has no job_options"),
-    ({"job_options": "None"}, "its item has no job_options"),
-    ({"job_options": "[{'outfile_options': []}]"}, "its job_options are no JSON"),
-    ({"job_options": "[" * 1024}, "its job_options are no JSON"),
-    ({"job_options": "[]"}, "its job_options cannot be used: options must be a list of one pass"),
-    ({"job_options": '[{"outfile_options": [["dump", "x"]]}]'}, "its job_options cannot be used"),
-    ({"nommer": "media_nommer.other.Nommer"}, "its nommer 'media_nommer.other.Nommer' is unknown"),
-    ({"nommer": None}, "its item has no nommer"),
-    ({"creation_dtime": None}, "its item has no creation_dtime"),
-    ({"creation_dtime": "yesterday"}, "its creation_dtime 'yesterday' is no time"),
-    ({"last_modified_dtime": None}, "its item has no last_modified_dtime"),
-    ({"last_modified_dtime": "None"}, "its item has no last_modified_dtime"),
-    ({"last_modified_dtime": "2025-02-30 09:00:00.000000"}, "its last_modified_dtime '2025-02-30 09:00:00.000000'"),
-]
+class Bad(Struct, frozen=True):
+    """What is wrong with an item: attributes that it has instead (None: it lacks them), and what is said of it."""
+
+    written: dict[str, str | list[str] | None]
+    fault: str
 
 
-@pytest.mark.parametrize(("overrides", "fault"), BAD)
-def test_a_job_that_was_written_badly_is_among_the_others_and_says_what_is_wrong(
-    store: SimpledbJobStore, old: OldPrograms, overrides: dict[str, str | None], fault: str
-) -> None:
-    old.submit(job_id(1))
-    old.submit(job_id(2), overrides=overrides)
+NO_PASSES = "its job_options cannot be used: options must be a list of one pass, or of 2 for a two-pass encode"
 
-    jobs = {job.id: job for job in store.unfinished()}
+BAD = {
+    "unknown nommer": Bad({"nommer": "media_nommer.Gone"}, "its nommer 'media_nommer.Gone' is unknown"),
+    "control characters": Bad({"nommer": "\x1b[2J"}, "its nommer '\\x1b[2J' is unknown"),
+    "options no JSON": Bad({"job_options": "[{'not': 'json'}]"}, "its job_options are no JSON"),
+    "options too deep": Bad({"job_options": "[" * 1024}, "its job_options are no JSON"),
+    "options no list": Bad({"job_options": '{"preset": 1}'}, NO_PASSES),
+    "options no passes": Bad({"job_options": "[]"}, NO_PASSES),
+    "options three passes": Bad({"job_options": "[{}, {}, {}]"}, NO_PASSES),
+    "text None": Bad({"source_path": "None"}, "its item has no source_path"),
+    "options None": Bad({"job_options": "None"}, "its item has no job_options"),
+    "missing source": Bad({"source_path": None}, "its item has no source_path"),
+    "missing destination": Bad({"dest_path": None}, "its item has no dest_path"),
+    "missing nommer": Bad({"nommer": None}, "its item has no nommer"),
+    "missing options": Bad({"job_options": None}, "its item has no job_options"),
+    "missing id": Bad({"unique_id": None}, "its item has no unique_id"),
+    "missing creation": Bad({"creation_dtime": None}, "its item has no creation_dtime"),
+    "missing change": Bad({"last_modified_dtime": None}, "its item has no last_modified_dtime"),
+    "no time of a change": Bad({"last_modified_dtime": "soon"}, "its last_modified_dtime 'soon' is no time"),
+    "no such day": Bad(
+        {"last_modified_dtime": "2025-13-01 00:00:00.000000"},
+        "its last_modified_dtime '2025-13-01 00:00:00.000000' is no time",
+    ),
+    "no time of creation": Bad({"creation_dtime": "yesterday"}, "its creation_dtime 'yesterday' is no time"),
+    "two sources": Bad({"source_path": ["s3://a/1", "s3://a/2"]}, "its item has 2 values of source_path"),
+    "two times": Bad(
+        {"last_modified_dtime": ["2026-01-01 09:00:00.000000", "2026-01-01 09:00:01.000000"]},
+        "its item has 2 values of last_modified_dtime",
+    ),
+}
+"""Of jobs that a worker may take."""
 
-    assert jobs.keys() == {job_id(1), job_id(2)}
-    assert jobs[job_id(1)].fault is None
-    assert (jobs[job_id(2)].fault or "").startswith(fault)
-    assert store.get([job_id(2)])[job_id(2)].state is JobState.PENDING
-    assert job_id(2) in {job.id for job in store.silent(in_work_before=LATER, pending_before=LATER)}
-    assert [job.id for job in store.find("", 5)] == [job_id(1), job_id(2)]
+UNKNOWN = {
+    "unknown state": Bad({"job_state": "RESTING"}, "its state 'RESTING' is unknown"),
+    "text None for a state": Bad({"job_state": "None"}, "its item has no job_state"),
+    "missing state": Bad({"job_state": None}, "its item has no job_state"),
+}
+"""Of jobs of which nobody knows who has them in hand."""
 
 
-@pytest.mark.parametrize(("overrides", "fault"), BAD)
-def test_a_job_that_was_written_badly_can_be_claimed_and_ended(
-    store: SimpledbJobStore, server: SimpleDB, old: OldPrograms, overrides: dict[str, str | None], fault: str
-) -> None:
-    old.submit(job_id(2), overrides=overrides)
-    before = server.items(SETTINGS.job_domain)[job_id(2)]
+LISTS = ("unfinished", "in state", "silent", "found")
 
-    said = store.transition(job_id(2), claim).fault or ""
-    store.transition(
-        job_id(2),
-        lambda job: moves.failed(job, lease_id="lease-1", now=START + 1, details=said, command=None, log=None),
-    )
 
-    (job,) = store.in_state(JobState.ERROR)
-    assert (job.details or "").startswith(fault)
-    after = server.items(SETTINGS.job_domain)[job_id(2)]
-    changed = {"job_state", "job_state_details", "last_modified_dtime"}
-    assert {name: after[name] for name in after.keys() - changed} == {
-        name: before[name] for name in before.keys() - changed
+def produce(deployment: Deployment, bad: Bad, **attributes: str) -> JobId:
+    """An old producer stores a job, and somebody spoils it."""
+    job = deployment.produce(**attributes)
+    for name, value in bad.written.items():
+        if value is None:
+            deployment.server.delete(SETTINGS.job_domain, job, name)
+        else:
+            deployment.server.put(SETTINGS.job_domain, job, {name: value})
+    return job
+
+
+def listed(store: SimpledbJobStore, now: Instant) -> dict[str, set[JobId]]:
+    """The ids in each list of unfinished jobs."""
+    later = now + micros(DAY)
+    return {
+        "unfinished": {job.id for job in store.unfinished()},
+        "in state": {job.id for job in store.in_state(JobState.PENDING)},
+        "silent": {job.id for job in store.silent(in_work_before=later, pending_before=later)},
+        "found": {job.id for job in store.find("", 10)},
     }
 
 
-def test_an_instant_that_cannot_be_read_is_that_of_the_other_one_or_now(
-    store: SimpledbJobStore, old: OldPrograms
+def work(deployment: Deployment, store: SimpledbJobStore, folder: Path, job: JobId) -> EncodingJob:
+    """Let a worker of ours take the messages of a job; it has no way to fetch or encode anything."""
+    new_jobs, changes = FakeQueue(deployment.clock), FakeQueue(deployment.clock)
+    new_jobs.send([job])
+    ports = WorkerPorts(
+        store=store,
+        ledger=FakeLedger(deployment.clock),
+        together=nullcontext,
+        new_jobs=new_jobs,
+        changes=changes,
+        storage=FileStorage(),
+        nommers={},
+        clock=deployment.clock,
+        new_lease_id=lambda: "lease-1",
+        log=deployment.said.append,
+    )
+    (folder / "node").mkdir()
+    identity = Identity(node="node-1", folder=folder / "node", host="here", pid=7, started=deployment.clock())
+    settings = WorkerSettings(lease=90, heartbeat=0.05, idle_exit=0.1)
+    Worker(identity, ports=ports, settings=settings, slots=1, once=True).run()
+    return store.get([job])[job]
+
+
+# --- shown
+
+
+@pytest.mark.parametrize("name", BAD | UNKNOWN)
+def test_it_is_in_every_list_that_it_belongs_to_with_what_is_wrong(
+    deployment: Deployment, store: SimpledbJobStore, name: str
 ) -> None:
-    old.submit(job_id(1), overrides={"last_modified_dtime": "?"})
-    old.submit(job_id(2), overrides={"creation_dtime": "?"})
-    old.submit(job_id(3), overrides={"creation_dtime": None, "last_modified_dtime": None})
+    bad = (BAD | UNKNOWN)[name]
+    good, job = deployment.produce(), produce(deployment, bad)
 
-    jobs = [store.get([job_id(number)])[job_id(number)] for number in (1, 2, 3)]
+    assert listed(store, deployment.clock()) == {name: {good, job} for name in LISTS}
 
-    assert [(job.created, job.changed) for job in jobs] == [(EIGHT, EIGHT), (EIGHT, EIGHT), (START, START)]
-
-
-def test_the_text_none_is_nothing(store: SimpledbJobStore, old: OldPrograms) -> None:
-    old.submit(job_id(1), overrides={"notify_url": "None", "job_state_details": "None"})
-
-    job = store.get([job_id(1)])[job_id(1)]
-
-    assert (job.notify_url, job.details, job.fault) == (None, None, None)
+    found = store.get([good, job])
+    assert (found[job].state, found[job].fault) == (JobState.PENDING, bad.fault)
+    assert found[good].fault is None
+    assert {each.id: each.fault for each in store.unfinished()} == {good: None, job: bad.fault}
+    assert deployment.said == []
 
 
-@pytest.mark.parametrize("state", ["SLEEPING", "pending", "", "None", None])
-def test_a_job_in_an_unknown_state_is_unfinished_and_nobody_takes_it(
-    store: SimpledbJobStore, server: SimpleDB, old: OldPrograms, state: str | None
+@pytest.mark.parametrize("name", BAD)
+def test_a_finished_one_is_listed_and_removed_when_its_time_has_come(
+    deployment: Deployment, store: SimpledbJobStore, name: str
 ) -> None:
-    old.submit(job_id(1), overrides={"job_state": state})
-    before = server.items(SETTINGS.job_domain)
+    job = produce(deployment, BAD[name], job_state="FINISHED")
+    now = deployment.clock()
 
-    (job,) = store.in_state(JobState.PENDING)
+    assert [each.id for each in store.in_state(JobState.FINISHED)] == [job]
+    assert [each.id for each in store.finished_since(now - micros(DAY))] == [job]
+    assert list(store.finished_untold()) == list(store.unfinished()) == []
 
-    assert job.fault is not None
-    assert job.untold == ()
-    assert list(store.unfinished()) == list(store.silent(in_work_before=LATER, pending_before=LATER)) == [job]
-    assert list(store.finished_since(0)) == list(store.finished_before(LATER)) == list(store.finished_untold()) == []
-    with pytest.raises(IllegalMoveError, match="held by unknown"):
-        store.transition(job, claim)
-    store.keep_seen([job])
-    assert server.items(SETTINGS.job_domain) == before
+    (found,) = store.finished_before(deployment.clock.advance(DAY) + 1)
+    assert (found.id, found.fault) == (job, BAD[name].fault)
+    assert store.remove(found)
+    assert store.get([job]) == {}
 
 
-def test_a_job_in_an_unknown_state_can_be_cancelled(store: SimpledbJobStore, old: OldPrograms) -> None:
-    old.submit(job_id(1), overrides={"job_state": "SLEEPING"})
+def test_an_item_that_says_nothing_at_all_is_a_job_that_is_in_nobodys_hands_we_know_of(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    deployment.server.put(SETTINGS.job_domain, "e" * 50, {"colour": "red"})
 
-    gone = store.transition(job_id(1), lambda job: moves.cancelled(job, now=START, by="operator"))
+    (found,) = store.unfinished()
 
-    assert list(store.in_state(JobState.ABANDONED)) == [*store.get([job_id(1)]).values()]
-    assert gone.state is JobState.ABANDONED
+    assert (found.id, found.state, found.fault) == ("e" * 50, JobState.PENDING, "its item has no unique_id")
+
+
+def test_an_attribute_that_nobody_knows_is_left_alone(deployment: Deployment, store: SimpledbJobStore) -> None:
+    job = deployment.produce(colour="red")
+    assert deployment.job(job).fault is None
+
+    store.transition(job, deployment.claim())
+
+    assert deployment.item(job)["colour"] == "red"
+
+
+def test_items_that_are_no_jobs_are_left_out_and_said_once(deployment: Deployment, store: SimpledbJobStore) -> None:
+    good = deployment.produce()
+    for name in ("a note", "\x1b[2J", "A" * 50):
+        deployment.server.put(SETTINGS.job_domain, name, {"job_state": "PENDING"})
+
+    for _ in range(2):
+        assert listed(store, deployment.clock()) == {name: {good} for name in LISTS}
+    assert store.get(["a note"]) == {}
+
+    assert deployment.said == [
+        "domain 'media_nommer' has 3 items whose name is no id of a job, as '\\x1b[2J': left alone"
+    ]
+
+
+# --- what becomes of it
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_worker_makes_it_an_error_at_once(
+    deployment: Deployment, store: SimpledbJobStore, tmp_path: Path, name: str
+) -> None:
+    job = produce(deployment, BAD[name])
+
+    done = work(deployment, store, tmp_path, job)
+
+    said = f"{BAD[name].fault}: submit the job anew"
+    assert (done.state, done.details, done.attempt) == (JobState.ERROR, said, 1)
+    item = deployment.server.items(SETTINGS.job_domain)[job]
+    assert (item["job_state"], item["job_state_details"]) == ({"ERROR"}, {said})
+    assert list(store.unfinished()) == []
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_one_in_an_unknown_state_is_left_to_whoever_has_it_and_given_up_in_the_end(
+    deployment: Deployment, store: SimpledbJobStore, tmp_path: Path, name: str
+) -> None:
+    # given: an old program of another version may be at it
+    job = produce(deployment, UNKNOWN[name])
+    before = deployment.server.items(SETTINGS.job_domain)
+
+    left = work(deployment, store, tmp_path, job)
+
+    assert (left.state, left.attempt, left.node) == (JobState.PENDING, 0, "unknown")
+    assert deployment.server.items(SETTINGS.job_domain) == before
+
+    with pytest.raises(IllegalMoveError):
+        store.transition(job, deployment.claim())
+    given_up = store.transition(job, deployment.abandon())
+
+    assert (given_up.state, deployment.state(job)) == (JobState.ABANDONED, "ABANDONED")
+    assert deployment.job(job).fault is None
+
+
+@pytest.mark.parametrize("name", BAD | UNKNOWN)
+def test_it_can_be_cancelled(deployment: Deployment, store: SimpledbJobStore, name: str) -> None:
+    job = produce(deployment, (BAD | UNKNOWN)[name])
+
+    store.transition(job, partial(cancelled, now=deployment.clock.advance(1), by="ops"))
+
+    assert deployment.state(job) == "ABANDONED"
+    assert deployment.job(job).state is JobState.ABANDONED
+    assert list(store.unfinished()) == []
+
+
+@pytest.mark.parametrize("name", BAD | UNKNOWN)
+def test_it_is_kept_like_any_other(deployment: Deployment, name: str) -> None:
+    bad = (BAD | UNKNOWN)[name]
+    job = produce(deployment, bad, notify_url="https://films.example/told")
+
+    versions = [deployment.refreshed(job).version for _ in range(3)]
+
+    assert len(set(versions[1:])) == 1
+    assert deployment.job(job).fault == bad.fault
+
+
+def test_what_is_put_right_in_the_item_is_no_fault_any_more(deployment: Deployment, store: SimpledbJobStore) -> None:
+    job = produce(deployment, BAD["options no JSON"])
+    store.transition(job, deployment.claim())
+    assert deployment.job(job).fault == "its job_options are no JSON"
+
+    deployment.server.put(SETTINGS.job_domain, job, {"job_options": '[{"outfile_options": [["an", null]]}]'})
+
+    found = deployment.job(job)
+    assert (found.fault, found.options[0].outfile_options) == (None, (("an", None),))
+    assert found.lease is not None
+
+
+def test_an_item_without_anything_to_know_it_by_is_not_written(deployment: Deployment, store: SimpledbJobStore) -> None:
+    deployment.server.put(SETTINGS.job_domain, "e" * 50, {"colour": "red"})
+
+    with pytest.raises(IllegalMoveError, match="has nothing to know it by: put it right"):
+        store.transition("e" * 50, partial(cancelled, now=START, by="ops"))
+
+    assert deployment.server.items(SETTINGS.job_domain)["e" * 50] == {"colour": {"red"}}
+
+
+# --- side records
 
 
 @pytest.mark.parametrize(
-    "name", ["source_path", "job_state", "last_modified_dtime", "job_options", "nommer", "creation_dtime"]
+    "damage",
+    [
+        {"r00": "{"},
+        {"r00": "[" * 1000},
+        {"parts": "9"},
+        {"parts": "many"},
+        {"version": "first"},
+        {"r00": '{"id": 7}'},
+        {"seen": "{"},
+    ],
 )
-def test_several_values_of_one_attribute_are_a_fault(
-    store: SimpledbJobStore, server: SimpleDB, old: OldPrograms, name: str
+def test_a_side_record_that_somebody_damaged_costs_what_it_said_and_stops_nobody(
+    deployment: Deployment, store: SimpledbJobStore, damage: dict[str, str | list[str]]
 ) -> None:
-    old.submit(job_id(1))
-    (first,) = server.items(SETTINGS.job_domain)[job_id(1)][name]
-    server.put(SETTINGS.job_domain, job_id(1), {name: [first, "~"]})
+    job = deployment.begun()
+    deployment.server.put(OURS, job, damage)
 
-    (job,) = store.unfinished()
+    assert [each.state for each in store.unfinished()] == [JobState.DOWNLOADING]
+    given_up = store.transition(job, deployment.abandon())
 
-    assert job.fault == f"its item has 2 values of {name}"
-    assert store.transition(job, claim).state is JobState.DOWNLOADING
-    assert store.get([job.id])[job.id].state is JobState.DOWNLOADING
-
-
-def test_items_that_are_no_jobs_are_counted_reported_once_and_left_alone(
-    store: SimpledbJobStore, server: SimpleDB, old: OldPrograms, reports: list[str]
-) -> None:
-    old.submit(job_id(1))
-    server.put(SETTINGS.job_domain, "\x1b[2J", {"a": "b"})
-    server.put(SETTINGS.job_domain, "zz", {"job_state": "FINISHED"})
-
-    assert [job.id for job in (*store.unfinished(), *store.unfinished())] == [job_id(1)] * 2
-    assert store.find("", 5) == [*store.unfinished()]
-    assert reports == ["domain 'media_nommer' has 1 item whose name is no id of a job, as '\\x1b[2J': left alone"]
+    assert given_up.state is JobState.ABANDONED
+    assert deployment.job(job) == given_up
+    assert deployment.state(job) == "ABANDONED"
 
 
-def test_a_fault_that_somebody_mends_is_gone(store: SimpledbJobStore, server: SimpleDB, old: OldPrograms) -> None:
-    old.submit(job_id(1), overrides={"job_options": "?"})
-    store.transition(job_id(1), lambda job: moves.cancelled(job, now=START, by="operator"))
+def test_now_is_no_reason_to_fail_where_an_item_has_no_times(clock: FakeClock, deployment: Deployment) -> None:
+    job = produce(deployment, Bad({"creation_dtime": None, "last_modified_dtime": None}, ""))
 
-    server.put(SETTINGS.job_domain, job_id(1), {"job_options": '[{"outfile_options": [["vcodec", "libx264"]]}]'})
-
-    job = store.get([job_id(1)])[job_id(1)]
-    assert job.fault is None
-    assert job.options[0].outfile_options == (("vcodec", "libx264"),)
-
-
-def test_a_value_that_xml_cannot_hold_is_read_as_it_is(
-    store: SimpledbJobStore, server: SimpleDB, old: OldPrograms
-) -> None:
-    old.submit(job_id(1), overrides={"job_state_details": "frame=1\x1b[2J ü", "last_modified_dtime": "\x01"})
-
-    job = store.get([job_id(1)])[job_id(1)]
-    claimed = store.transition(job, claim)
-
-    assert job.details == "frame=1\x1b[2J ü"
-    assert server.items(SETTINGS.job_domain)[job.id]["job_state"] == {"DOWNLOADING"}
-    assert store.get([job.id])[job.id].history == claimed.history
-
-
-@pytest.mark.parametrize(
-    "damage", [{"parts": "x"}, {"r00": "{}"}, {"version": "-"}, {"r00": "[" * 1024}, {"parts": ["1", "2"]}]
-)
-def test_a_damaged_side_record_leaves_the_job_as_its_item_has_it(
-    store: SimpledbJobStore, server: SimpleDB, damage: dict[str, str | list[str]]
-) -> None:
-    (stored,) = store.submit([make_job(1)])
-    server.put(OURS, stored.id, damage)
-
-    (job,) = store.unfinished()
-    claimed = store.transition(job, claim)
-
-    assert (job.state, job.source, job.created) == (stored.state, stored.source, stored.created)
-    assert store.get([job.id]) == {job.id: claimed}
+    assert (deployment.job(job).created, deployment.job(job).changed) == (clock(), clock())

@@ -1,301 +1,369 @@
-"""Writes at the same time: ours among each other, by their conditions; those of old programs, which have none."""
+"""Old programs write without any condition, and others of ours at any time: who wins, and what is said of it.
+
+A write of ours has two steps, the side record and the item; what comes in between is played exactly there.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
-from nommerctl.domain import moves
-from nommerctl.domain.job import EncodingJob
-from nommerctl.domain.limits import AbandonAfter, AttemptLimits
+from nommerctl.domain.job import EncodingJob, JobId
+from nommerctl.domain.moves import submitted
 from nommerctl.domain.states import JobState
-from nommerctl.domain.times import Instant, micros
-from nommerctl.errors import IllegalMoveError, UnreachableError, UsageError
-from tests.builders import job_id, make_job, make_lease
-from tests.fakes.clock import START, FakeClock
-from tests.simpledb.server import Cut, SimpleDB
-from tests.simpledb_jobs import OURS, SETTINGS, OldPrograms
+from nommerctl.domain.times import micros
+from nommerctl.errors import IllegalMoveError, LeaseLostError, TryAgainError, UsageError
+from tests.adapters.aws.simpledb.jobs.deployment import DAY, PUT, Deployment, course
+from tests.builders import job_id, make_job
+from tests.simpledb.server import Cut
+from tests.simpledb_jobs import SETTINGS
 
-JOB = job_id(1)
-LATE = START + micros(3 * 24 * 3600)
-
-
-def claim(job: EncodingJob, name: str = "lease-1", now: Instant = START) -> EncodingJob:
-    return moves.claimed(job, lease=make_lease(name), now=now, limits=AttemptLimits())
+TWO_STEPS = pytest.mark.parametrize("write", [1, 2], ids=["between read and write", "between side and item"])
 
 
-def abandon(job: EncodingJob) -> EncodingJob:
-    return moves.abandoned(job, now=LATE, after=AbandonAfter(in_work=3600, pending=3600), limits=AttemptLimits())
+# --- with old programs
 
 
-def state(server: SimpleDB) -> set[str]:
-    return server.items(SETTINGS.job_domain)[JOB]["job_state"]
-
-
-def test_what_an_old_worker_finished_is_not_made_abandoned_from_an_old_view(
-    store: SimpledbJobStore, server: SimpleDB, old: OldPrograms
+@TWO_STEPS
+def test_what_an_old_worker_finishes_at_that_moment_is_not_abandoned(
+    deployment: Deployment, store: SimpledbJobStore, write: int
 ) -> None:
-    old.submit(JOB)
-    old.change(JOB, "ENCODING", "2026-01-01 08:30:00.000000")
-    stale = store.get([JOB])[JOB]
-    old.change(JOB, "FINISHED", "2026-01-01 08:40:00.000000")
+    job = deployment.produce(job_state="UPLOADING")
+    deployment.before_write(write, deployment.writes(job, "FINISHED"))
 
-    with pytest.raises(IllegalMoveError, match="is FINISHED"):
-        store.transition(stale, abandon)
+    with pytest.raises(IllegalMoveError, match="is FINISHED and shows life: not abandoned"):
+        store.transition(job, deployment.abandon())
 
-    assert state(server) == {"FINISHED"}
-
-
-@pytest.mark.parametrize("puts_before", [0, 1])
-def test_an_old_worker_that_writes_between_our_read_and_our_write_is_not_overwritten(
-    store: SimpledbJobStore,
-    server: SimpleDB,
-    old: OldPrograms,
-    reports: list[str],
-    puts_before: int,
-) -> None:
-    old.submit(JOB)
-    old.change(JOB, "ENCODING", "2026-01-01 08:30:00.000000")
-
-    def finish() -> None:
-        old.change(JOB, "FINISHED", "2026-01-01 08:40:00.000000")
-
-    for _ in range(puts_before):  # the side record's; then comes the item's
-        server.meanwhile("PutAttributes", lambda: None)
-    server.meanwhile("PutAttributes", finish)
-
-    with pytest.raises(IllegalMoveError, match="is FINISHED"):
-        store.transition(JOB, abandon)
-
-    assert state(server) == {"FINISHED"}
-    assert store.get([JOB])[JOB].state is JobState.FINISHED
-    said = f"job {JOB} was made FINISHED by an old program while nommerctl made it ABANDONED from ENCODING: what that"
-    assert [report[: len(said)] for report in reports] == [said]
-
-
-def test_two_workers_that_claim_at_once_have_one_claim(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
-) -> None:
-    store.submit([make_job(1)])
-    won: list[EncodingJob] = []
-    server.meanwhile("PutAttributes", lambda: won.append(other.transition(JOB, lambda job: claim(job, "theirs"))))
-
-    with pytest.raises(IllegalMoveError, match="held by node-1"):
-        store.transition(JOB, lambda job: claim(job, "ours"))
-
-    assert store.get([JOB]) == {JOB: won[0]}
-    assert won[0].lease == make_lease("theirs")
-
-
-def test_one_that_writes_between_our_two_steps_makes_the_second_for_us(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
-) -> None:
-    store.submit([make_job(1)])
-    told: list[EncodingJob] = []
-    server.meanwhile("PutAttributes", lambda: None)
-    server.meanwhile("PutAttributes", lambda: told.append(other.transition(JOB, lambda job: moves.told(job, seq=7))))
-
-    claimed = store.transition(JOB, claim)
-
-    assert claimed.lease == make_lease()
-    assert (told[0].state, told[0].lease, told[0].version) == (JobState.DOWNLOADING, make_lease(), 3)
-    assert state(server) == {"DOWNLOADING"}
-    assert store.get([JOB]) == {JOB: told[0]}
-
-
-@pytest.mark.parametrize("reader", ["get", "unfinished"])
-def test_who_reads_between_our_two_steps_reads_the_job_as_it_will_be(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB, reader: str
-) -> None:
-    store.submit([make_job(1)])
-    read: list[EncodingJob] = []
-    server.meanwhile("PutAttributes", lambda: None)
-    server.meanwhile(
-        "PutAttributes",
-        lambda: read.extend(other.unfinished() if reader == "unfinished" else other.get([JOB]).values()),
+    assert (deployment.state(job), deployment.job(job).state) == ("FINISHED", JobState.FINISHED)
+    (said,) = deployment.said
+    assert said == (
+        f"job {job} was made FINISHED by an old program while nommerctl made it ABANDONED from UPLOADING: what that"
+        " wrote stands"
     )
 
-    claimed = store.transition(JOB, claim)
 
-    assert read == [claimed]
-
-
-@pytest.mark.parametrize(("reader", "operation"), [("unfinished", "Select"), ("get", "GetAttributes")])
-def test_who_reads_while_we_write_takes_nothing_of_ours_for_anothers(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB, reader: str, operation: str
+@TWO_STEPS
+def test_a_job_that_an_old_worker_takes_at_that_moment_is_its_own(
+    deployment: Deployment, store: SimpledbJobStore, write: int
 ) -> None:
-    # given a job that changes twice after its item was read, and before its side record is
-    store.submit([make_job(1)])
+    job = deployment.submit()
+    deployment.before_write(write, deployment.writes(job, "DOWNLOADING"))
 
-    def change_twice() -> None:
-        other.transition(JOB, claim)
-        other.transition(
-            JOB,
-            lambda job: moves.advanced(job, lease_id="lease-1", to=JobState.ENCODING, until=LATE, now=START + 5),
-        )
+    with pytest.raises(IllegalMoveError, match="held by an old worker"):
+        store.transition(job, deployment.claim())
 
-    server.meanwhile(operation, lambda: None)
-    server.meanwhile(operation, change_twice)
+    assert (deployment.state(job), deployment.job(job).node) == ("DOWNLOADING", "an old worker")
+    assert len(deployment.said) == 1
 
-    # when
-    (job,) = store.unfinished() if reader == "unfinished" else store.get([JOB]).values()
 
-    # then
-    assert [(entry.state, entry.by) for entry in job.history[-2:]] == [
-        (JobState.DOWNLOADING, "node-1"),
-        (JobState.ENCODING, "node-1"),
+def test_a_job_that_an_old_worker_takes_from_ours_is_lost_to_ours_and_that_is_said_once(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    job = deployment.begun()
+    deployment.clock.advance(1)
+    deployment.write(job, "DOWNLOADING")
+
+    for step in (deployment.advance(), deployment.finish()):
+        with pytest.raises(LeaseLostError):
+            store.transition(job, step)
+    for _ in range(3):
+        deployment.refreshed(job)
+
+    assert deployment.state(job) == "DOWNLOADING"
+    assert deployment.said == [
+        f"job {job} was made DOWNLOADING by an old program, over nommerctl's DOWNLOADING: what that wrote stands"
     ]
-    assert (job.lease is not None and job.lease.id, job.version) == ("lease-1", 3)
 
 
-@pytest.mark.parametrize("finder", ["another write", "keep_seen"])
-def test_a_write_whose_writer_died_after_the_first_step_is_completed(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB, finder: str
+def test_a_move_that_is_as_right_over_what_an_old_worker_wrote_is_made_of_that(
+    deployment: Deployment, store: SimpledbJobStore
 ) -> None:
-    # given
-    store.submit([make_job(1)])
-    server.meanwhile("PutAttributes", lambda: server.cut("PutAttributes", Cut.BEFORE, times=4))
-    with pytest.raises(UnreachableError):
-        store.transition(JOB, claim)
-    assert state(server) == {"PENDING"}
+    job = deployment.produce(job_state="DOWNLOADING")
+    deployment.before_write(2, lambda: deployment.write(job, "ENCODING", at=deployment.clock() - micros(DAY / 2 + 1)))
 
-    # when
-    found = other.get([JOB])[JOB]
-    if finder == "keep_seen":
-        other.keep_seen([found])
-    else:
-        found = other.transition(JOB, lambda job: moves.told(job, seq=1))
+    moved = store.transition(job, deployment.abandon())
 
-    # then
-    assert found.state is JobState.DOWNLOADING
-    assert state(server) == {"DOWNLOADING"}
-    assert other.get([JOB]) == {JOB: found}
+    assert moved == deployment.job(job)
+    assert (moved.state, deployment.state(job)) == (JobState.ABANDONED, "ABANDONED")
+    assert moved.details is not None
+    assert moved.details.endswith("in ENCODING")
+    assert course(moved) == ["DOWNLOADING", "ABANDONED", "ENCODING", "ABANDONED"]
 
 
-@pytest.mark.parametrize("puts_before", [0, 1])
-def test_a_write_whose_answer_is_lost_is_done_once(
-    store: SimpledbJobStore, server: SimpleDB, reports: list[str], puts_before: int
+@pytest.mark.parametrize("write", [1, 2])
+def test_an_old_worker_that_writes_in_the_very_microsecond_is_told_from_us(
+    deployment: Deployment, store: SimpledbJobStore, write: int
 ) -> None:
-    store.submit([make_job(1)])
-    for _ in range(puts_before):
-        server.meanwhile("PutAttributes", lambda: None)
-    server.cut("PutAttributes", Cut.AFTER)
+    job = deployment.produce(job_state="UPLOADING")
+    move = deployment.abandon()
+    deployment.before_write(write, lambda: deployment.write(job, "FINISHED", at=deployment.clock()))
 
-    claimed = store.transition(JOB, claim)
+    with pytest.raises(IllegalMoveError):
+        store.transition(job, move)
 
-    assert (claimed.attempt, claimed.version) == (1, 2)
-    assert store.get([JOB]) == {JOB: claimed}
-    assert reports == []
+    assert deployment.item(job)["last_modified_dtime"] == deployment.old.now()
+    assert (deployment.state(job), deployment.job(job).state) == ("FINISHED", JobState.FINISHED)
+    assert len(deployment.said) == 1
 
 
-@pytest.mark.parametrize("puts_before", [0, 1])
-def test_a_submit_whose_answer_is_lost_is_done_once(
-    store: SimpledbJobStore, server: SimpleDB, puts_before: int
+@pytest.mark.parametrize("renewed", [False, True])
+def test_one_that_writes_in_the_microsecond_of_our_claim_but_later_has_the_job(
+    deployment: Deployment, store: SimpledbJobStore, *, renewed: bool
 ) -> None:
-    for _ in range(puts_before):
-        server.meanwhile("PutAttributes", lambda: None)
-    server.cut("PutAttributes", Cut.AFTER)
+    job = deployment.begun()
+    if renewed:
+        store.transition(job, lambda current: structs.replace(current, told=1))
+    deployment.write(job, "FINISHED")
 
-    stored = store.submit([make_job(1)])
+    found = deployment.refreshed(job)
 
-    assert [*store.unfinished()] == stored
+    assert (found.state, course(found)) == (JobState.FINISHED, ["PENDING", "DOWNLOADING", "FINISHED"])
+    with pytest.raises(LeaseLostError):
+        store.transition(job, deployment.advance())
 
 
-def test_a_submit_that_died_between_its_steps_is_no_job_and_can_be_made_again(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
+def test_our_own_changes_of_one_microsecond_are_told_apart(deployment: Deployment, store: SimpledbJobStore) -> None:
+    job = deployment.begun()
+    fences = [deployment.item(job)["last_modified_dtime"]]
+
+    for to in (JobState.ENCODING, JobState.UPLOADING):
+        step = deployment.advance(to)
+        deployment.clock.advance(-1)
+        store.transition(job, step)
+        fences.append(deployment.item(job)["last_modified_dtime"])
+        assert deployment.job(job).state is to
+
+    assert all(before != after for before, after in pairwise(fences))
+
+
+# --- with others of ours
+
+
+def test_of_two_workers_that_claim_a_job_at_once_one_has_it(deployment: Deployment, store: SimpledbJobStore) -> None:
+    job = deployment.produce()
+    theirs, other = deployment.claim("lease-2"), deployment.store()
+    deployment.before_write(1, lambda: _made(other, job, theirs))
+
+    with pytest.raises(IllegalMoveError, match="cannot be claimed: it is held by node of lease-2"):
+        store.transition(job, deployment.claim("lease-1"))
+
+    found = deployment.job(job)
+    assert (found.lease and found.lease.id, found.attempt, course(found)) == ("lease-2", 1, ["PENDING", "DOWNLOADING"])
+    assert deployment.said == []
+
+
+def test_whoever_finds_a_write_of_another_half_done_completes_it_first(
+    deployment: Deployment, store: SimpledbJobStore
 ) -> None:
-    server.put(OURS, "x", {"x": "x"})
-    server.meanwhile("PutAttributes", lambda: server.cut("PutAttributes", Cut.BEFORE, times=4))
-    with pytest.raises(UnreachableError):
-        store.submit([make_job(1, source="/first.mov")])
-    assert other.get([JOB]) == {}
-    assert [*other.unfinished()] == []
+    # given: between our two steps another one, who may take jobs over, comes and claims
+    job = deployment.produce()
+    first = deployment.claim("lease-1", seconds=0.5)
+    other = deployment.store()
+    deployment.before_write(2, lambda: _made(other, job, deployment.claim("lease-2")))
 
-    (job,) = other.submit([make_job(1, source="/second.mov")])
+    mine = store.transition(job, first)
 
-    assert job.source == "/first.mov"
-    assert [*other.unfinished()] == [job]
+    found = deployment.job(job)
+    assert (mine.attempt, found.attempt) == (1, 2)
+    assert (found.lease and found.lease.id, course(found)) == ("lease-2", ["PENDING", "DOWNLOADING", "DOWNLOADING"])
+    assert deployment.state(job) == "DOWNLOADING"
+    assert deployment.said == []
+    with pytest.raises(LeaseLostError):
+        store.transition(job, deployment.advance(name="lease-1"))
 
 
-def test_two_submits_of_one_job_at_once_store_it_once(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
+def test_of_eight_that_claim_eight_jobs_at_once_each_job_goes_to_one(deployment: Deployment) -> None:
+    jobs = [deployment.submit(number) for number in range(1, 9)]
+    claims = [(name, deployment.claim(name)) for name in (f"lease-{number}" for number in range(8))]
+
+    def all_of_them(claim: tuple[str, Callable[[EncodingJob], EncodingJob]]) -> list[JobId]:
+        had = []
+        own = deployment.store()
+        for job in jobs:
+            try:
+                own.transition(job, claim[1])
+            except IllegalMoveError:
+                continue
+            had.append(job)
+        return had
+
+    with ThreadPoolExecutor(8) as pool:
+        had = list(pool.map(all_of_them, claims))
+
+    assert sorted(job for each in had for job in each) == jobs
+    for (name, _), theirs in zip(claims, had, strict=True):
+        for job in theirs:
+            found = deployment.job(job)
+            assert (found.lease and found.lease.id, found.attempt) == (name, 1)
+    assert deployment.said == []
+
+
+def test_of_two_that_submit_one_job_at_once_both_get_what_stands(
+    deployment: Deployment, store: SimpledbJobStore
 ) -> None:
-    theirs: list[EncodingJob] = []
-    server.put(OURS, "x", {"x": "x"})
-    server.meanwhile("PutAttributes", lambda: None)
-    server.meanwhile("PutAttributes", lambda: theirs.extend(other.submit([make_job(1, source="/second.mov")])))
+    mine = submitted(make_job(1, client_id="same"), by="mine")
+    theirs = submitted(make_job(1, client_id="same"), by="theirs")
+    stood: list[EncodingJob] = []
+    deployment.before_write(1, lambda: stood.extend(deployment.store().submit([theirs])))
 
-    ours = store.submit([make_job(1, source="/first.mov")])
+    assert store.submit([mine]) == stood == [deployment.job(mine.id)]
+    assert stood[0].history[0].by == "theirs"
 
-    assert ours == theirs == [*store.unfinished()]
 
-
-def test_a_job_that_is_claimed_while_it_is_submitted_again_stays_claimed(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
+def test_a_job_whose_id_an_old_producer_takes_at_that_moment_is_the_producers(
+    deployment: Deployment, store: SimpledbJobStore
 ) -> None:
-    def submitted_and_claimed() -> None:
-        other.submit([make_job(1)])
-        other.transition(JOB, claim)
+    item = {"job_state": "PENDING", "source_path": "s3://theirs", "last_modified_dtime": deployment.old.now()}
+    deployment.before_write(
+        2, lambda: deployment.server.put(SETTINGS.job_domain, job_id(1), {"unique_id": job_id(1), **item})
+    )
 
-    server.meanwhile("PutAttributes", submitted_and_claimed)
+    (found,) = store.submit([make_job(1)])
 
-    (job,) = store.submit([make_job(1)])
-
-    assert job.lease == make_lease()
-    assert store.get([JOB]) == {JOB: job}
+    assert (found.source, deployment.item(job_id(1))["source_path"]) == ("s3://theirs", "s3://theirs")
 
 
-def test_the_rest_of_a_removed_job_is_no_hindrance_to_its_like(
-    store: SimpledbJobStore, server: SimpleDB, clock: FakeClock
+# --- items that vanish
+
+
+@TWO_STEPS
+def test_a_job_that_vanishes_under_a_move_is_no_job_any_more_and_leaves_nothing_behind(
+    deployment: Deployment, store: SimpledbJobStore, write: int
 ) -> None:
-    store.submit([make_job(1)])
-    store.transition(JOB, lambda job: moves.cancelled(job, now=clock(), by="operator"))
-    server.delete(SETTINGS.job_domain, JOB)
+    job = deployment.submit()
+    deployment.before_write(write, lambda: deployment.server.delete(SETTINGS.job_domain, job))
 
-    (job,) = store.submit([make_job(1, source="/again.mov")])
+    with pytest.raises(UsageError, match=f"no job {job} in the store"):
+        store.transition(job, deployment.claim())
 
-    assert (job.source, job.version, job.state) == ("/again.mov", 1, JobState.PENDING)
-    assert store.get([JOB]) == {JOB: job}
-
-
-def test_a_job_that_is_removed_while_it_is_moved_is_gone(store: SimpledbJobStore, server: SimpleDB) -> None:
-    store.submit([make_job(1)])
-    server.meanwhile("PutAttributes", lambda: None)
-    server.meanwhile("PutAttributes", lambda: server.delete(SETTINGS.job_domain, JOB))
-
-    with pytest.raises(UsageError, match="no job"):
-        store.transition(JOB, claim)
-
-    assert server.items(SETTINGS.job_domain) == server.items(OURS) == {}
+    assert (deployment.server.items(SETTINGS.job_domain), deployment.side_records) == ({}, {})
 
 
-def test_a_job_that_changes_while_it_is_removed_stays(
-    store: SimpledbJobStore, other: SimpledbJobStore, server: SimpleDB
+def test_one_that_vanishes_among_many_takes_none_along(deployment: Deployment, store: SimpledbJobStore) -> None:
+    jobs = [deployment.submit(number) for number in range(1, 4)]
+    read = list(store.unfinished())
+    deployment.server.delete(SETTINGS.job_domain, jobs[1])
+
+    claim = deployment.claim()
+    moved = store.transitions([(job, claim) for job in read])
+
+    assert [job.id for job in moved] == [jobs[0], jobs[2]]
+
+
+def test_what_is_left_of_a_job_that_somebody_deleted_goes_with_the_next_refresh(
+    deployment: Deployment, store: SimpledbJobStore
 ) -> None:
-    (job,) = store.submit([make_job(1)])
+    gone, stays = deployment.submit(1), deployment.submit(2)
+    deployment.server.delete(SETTINGS.job_domain, gone)
+    deployment.clock.advance(3601)
 
-    def claim_it() -> None:
-        other.transition(JOB, claim)
+    assert list(store.finished_untold()) == []
+    store.keep_seen(list(store.unfinished()))
 
-    server.meanwhile("DeleteAttributes", claim_it)
+    assert list(deployment.side_records) == [stays]
+
+
+def test_what_is_left_of_a_finished_job_goes_when_another_is_removed(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    # given two jobs that nobody listens to, of which one was removed by somebody who died over it
+    for number in (1, 2):
+        deployment.submit(number, notify_url=None)
+        for step in (deployment.claim(), deployment.advance(), deployment.advance(JobState.UPLOADING)):
+            store.transition(job_id(number), step)
+        store.transition(job_id(number), deployment.finish())
+    deployment.server.delete(SETTINGS.job_domain, job_id(1))
+
+    (old,) = store.finished_before(deployment.clock.advance(3601))
+    assert (old.id, store.remove(old)) == (job_id(2), True)
+
+    assert deployment.side_records == {}
+
+
+def test_what_is_just_being_submitted_is_not_taken_for_what_is_left(deployment: Deployment) -> None:
+    other = deployment.store()
+
+    def refresh() -> None:
+        assert list(other.finished_untold()) == []
+        other.keep_seen([])
+
+    deployment.before_write(2, refresh)
+    job = deployment.submit()
+
+    assert job in deployment.side_records
+    assert deployment.job(job).history[0].by == "cli"
+
+
+# --- removal
+
+
+def finished_job(deployment: Deployment) -> EncodingJob:
+    """A job that an old worker finished, as it is read."""
+    return deployment.job(deployment.produce(job_state="FINISHED"))
+
+
+def test_a_job_that_an_old_worker_writes_while_it_is_removed_stays(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    job = finished_job(deployment)
+    deployment.server.meanwhile("DeleteAttributes", deployment.writes(job.id, "UPLOADING"))
 
     assert not store.remove(job)
 
-    assert state(server) == {"DOWNLOADING"}
+    assert deployment.job(job.id).state is JobState.UPLOADING
 
 
-def test_a_removal_whose_answer_is_lost_is_one(store: SimpledbJobStore, server: SimpleDB) -> None:
-    (job,) = store.submit([make_job(1)])
-    server.cut("DeleteAttributes", Cut.AFTER)
+def test_a_job_that_was_written_since_it_was_read_is_not_removed(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    job = deployment.job(deployment.submit())
+    store.transition(job, deployment.claim())
+
+    assert not store.remove(job)
+    assert deployment.job(job.id).state is JobState.DOWNLOADING
+
+
+@pytest.mark.parametrize("cut", [Cut.AFTER, Cut.BEFORE])
+def test_a_removal_without_an_answer_is_one(deployment: Deployment, store: SimpledbJobStore, cut: Cut) -> None:
+    job = deployment.job(deployment.begun())
+    deployment.server.cut("DeleteAttributes", cut)
 
     assert store.remove(job)
 
-    assert server.items(OURS) == {}
+    assert (deployment.server.items(SETTINGS.job_domain), deployment.side_records) == ({}, {})
 
 
-def test_reads_are_of_what_stands_whatever_others_lag(store: SimpledbJobStore, server: SimpleDB) -> None:
-    server.lag = 5
+def test_of_two_that_remove_a_job_neither_fails(deployment: Deployment, store: SimpledbJobStore) -> None:
+    job = deployment.job(deployment.begun())
+    deployment.server.meanwhile("DeleteAttributes", lambda: _removed(deployment.store(), job))
 
-    (job,) = store.submit([make_job(1)])
-    claimed = store.transition(job, claim)
+    assert store.remove(job)
+    assert not store.remove(job)
 
-    assert [*store.unfinished()] == [claimed]
-    assert store.find("0", 5) == [claimed]
+
+def _removed(store: SimpledbJobStore, job: EncodingJob) -> None:
+    assert store.remove(job)
+
+
+def _made(store: SimpledbJobStore, job: JobId, move: Callable[[EncodingJob], EncodingJob]) -> None:
+    store.transition(job, move)
+
+
+def test_a_move_gives_up_on_a_job_that_others_write_all_the_time(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    job = deployment.submit()
+    other = deployment.store()
+
+    def renewed() -> None:
+        deployment.server.meanwhile(PUT, lambda: None)
+        other.transition(job, lambda current: structs.replace(current, told=1))
+        deployment.server.meanwhile(PUT, renewed)
+
+    deployment.server.meanwhile(PUT, renewed)
+
+    with pytest.raises(TryAgainError, match=f"job {job} is being written by others all the time: try again"):
+        store.transition(job, deployment.claim())

@@ -227,7 +227,7 @@ def test_abandon_writes_over_a_silent_old_worker(store: SimpledbJobStore, server
 def test_a_side_record_whose_item_somebody_removed_is_removed_too(
     store: SimpledbJobStore, server: SimpleDB, clock: FakeClock
 ) -> None:
-    store.submit([make_job(1), make_job(2)])
+    store.submit([make_job(number, notify_url="https://listener.example/") for number in (1, 2)])
     store.transition(JOB, told_once)
     server.delete(SETTINGS.job_domain, JOB)
     clock.advance(2 * 3600)
