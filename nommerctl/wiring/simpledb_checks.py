@@ -11,16 +11,18 @@ from nommerctl.adapters.aws.checkup.simpledb_examination import is_domain_there,
 from nommerctl.adapters.aws.checkup.trials import Tried, tried_buckets, tried_end
 from nommerctl.adapters.aws.names import dead_letters, jobs_table, ledger_table
 from nommerctl.adapters.aws.simpledb.heartbeats import BadRow, OldHeartbeats
+from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
 from nommerctl.domain.aws_account import ATTACH, Permission
 from nommerctl.domain.aws_parts import BOOTSTRAP, QueueForm, judge_changes
 from nommerctl.domain.checkup import Finding, Verdict
 from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.domain.fleet import Heartbeat, Instance, NodeId
+from nommerctl.domain.job import short_id
 from nommerctl.domain.old_queues import no_old_queue, old_queue_troubles
 from nommerctl.domain.old_workers import judge_old_workers, judge_rows
 from nommerctl.domain.old_zone import judge_zone
 from nommerctl.domain.soundness import QueueFacts, judge_queue
-from nommerctl.domain.text import counted
+from nommerctl.domain.text import counted, shown
 from nommerctl.errors import SettingsError
 from nommerctl.passes.doctor import Check, Look
 from nommerctl.wiring.aws_account_checks import Account
@@ -81,8 +83,16 @@ class OldAccount(Account):
         return []
 
     def look_at_store(self) -> Iterator[Finding]:
-        """See whether the jobs can be read."""
-        self.farm.look().store.find("0", 1)
+        """See whether the jobs can be read, and what is there that was written badly."""
+        strays: list[str] = []
+        reads = SimpledbJobReads(self.clients, self.name, self._simpledb, self.farm.clock, strays.append)
+        faults = [job for job in reads.unfinished() if job.fault is not None]
+        for stray in strays:
+            yield Finding("store", Verdict.WARNING, stray, "see what wrote it there")
+        if faults:
+            first = f"{short_id(faults[0].id)}: {shown(faults[0].fault or '')}"
+            advice = "'nommerctl list' says what is wrong with each: put its item right, or cancel it"
+            yield Finding("store", Verdict.WARNING, f"{counted(len(faults), 'job')} badly written, as {first}", advice)
         ours = self._said_of(jobs_table(self.name))
         yield Finding("store", Verdict.OK, f"domain '{self._simpledb.job_domain}' answers; {ours}")
 

@@ -58,6 +58,19 @@ def test_where_all_is_well_every_check_says_so(sound: SimpledbFarm) -> None:
 
 
 @pytest.mark.slow
+def test_what_was_badly_written_is_said_of_jobs_and_of_what_is_no_job(sound: SimpledbFarm) -> None:
+    job = sound.produced(job_options="none")
+    sound.server.put(sound.settings.job_domain, "a note", {"text": "hello"})
+
+    said = sound.here.run("doctor", "--json").json["checks"]
+
+    assert [each["found"] for each in said if each["check"] == "store" and each["verdict"] == "warning"] == [
+        "domain 'media_nommer' has 1 item whose name is no id of a job, as 'a note': left alone",
+        f"1 job badly written, as {job[:12]}: its job_options are no JSON",
+    ]
+
+
+@pytest.mark.slow
 def test_it_changes_nothing_and_receives_nothing(sound: SimpledbFarm) -> None:
     sound.produced()
     sound.beat("i-old", active=1)

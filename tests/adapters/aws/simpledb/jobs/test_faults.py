@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.domain.config import WorkerSettings
@@ -22,7 +23,7 @@ from tests.adapters.aws.simpledb.jobs.deployment import DAY, Deployment
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
-from tests.simpledb_jobs import OURS, SETTINGS
+from tests.simpledb_jobs import FARM, OURS, SETTINGS
 
 
 class Bad(Struct, frozen=True):
@@ -87,7 +88,7 @@ def produce(deployment: Deployment, bad: Bad, **attributes: str) -> JobId:
     return job
 
 
-def listed(store: SimpledbJobStore, now: Instant) -> dict[str, set[JobId]]:
+def listed(store: SimpledbJobReads, now: Instant) -> dict[str, set[JobId]]:
     """The ids in each list of unfinished jobs."""
     later = now + micros(DAY)
     return {
@@ -176,13 +177,16 @@ def test_an_attribute_that_nobody_knows_is_left_alone(deployment: Deployment, st
     assert deployment.item(job)["colour"] == "red"
 
 
-def test_items_that_are_no_jobs_are_left_out_and_said_once(deployment: Deployment, store: SimpledbJobStore) -> None:
+def test_items_that_are_no_jobs_are_left_out_and_said_once_to_who_only_looks(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    looking = SimpledbJobReads(deployment.clients, FARM, SETTINGS, deployment.clock, deployment.said.append)
     good = deployment.produce()
     for name in ("a note", "\x1b[2J", "A" * 50):
         deployment.server.put(SETTINGS.job_domain, name, {"job_state": "PENDING"})
 
-    for _ in range(2):
-        assert listed(store, deployment.clock()) == {name: {good} for name in LISTS}
+    for reads in (store, looking, looking):
+        assert listed(reads, deployment.clock()) == {name: {good} for name in LISTS}
     assert store.get(["a note"]) == {}
 
     assert deployment.said == [
