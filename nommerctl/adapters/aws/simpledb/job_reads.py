@@ -61,7 +61,8 @@ class SimpledbJobReads:
     An item and the side record of a job are two, and not written in one step: an item whose side record does not go
     with it is read once more, to tell what somebody else wrote from what we were just writing. Items that are no jobs
     are left out, and `report` is told how many; a job that somebody wrote badly has a `fault`. Lists are whole in
-    memory: SimpleDB sorts times as the texts that they are.
+    memory: SimpleDB sorts times as the texts that they are. A job over whose write somebody died between the two may be
+    missing in a list of jobs by their state, until the next refresh, or whoever moves it, has completed that.
     """
 
     lag = 0.0
