@@ -1,11 +1,13 @@
 """Times without a zone: what they mean where the hosts are, in the hours when clocks there are put on and back."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
+from nommerctl.domain.moves import cancelled, told
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant, micros
 from tests.adapters.aws.simpledb.jobs.deployment import URL, Deployment, course
@@ -159,6 +161,31 @@ def test_a_job_whose_only_time_is_in_it_looks_fresher_by_an_hour_and_no_more(new
     new_york.clock.advance(HOUR)
 
     assert new_york.job(job).changed == SECOND
+
+
+def test_what_was_kept_in_it_is_no_second_change_an_hour_later(new_york: Deployment) -> None:
+    job = new_york.produce(notify_url=URL)
+    kept = new_york.refreshed(job)
+
+    new_york.clock.advance(HOUR)
+
+    assert new_york.refreshed(job) == new_york.job(job) == kept
+    assert (kept.changed, course(kept)) == (FIRST, ["PENDING"])
+
+
+def test_lists_by_time_miss_nothing_though_texts_are_in_another_order_then(new_york: Deployment) -> None:
+    # given two jobs of ours, abandoned at 1:50 and twenty minutes later, at 1:10
+    jobs = [new_york.submit(number) for number in (1, 2)]
+    new_york.clock.now = FIRST
+    for job in jobs:
+        moment = new_york.clock.advance(20 * 60)
+        new_york.store().transition(job, partial(cancelled, now=moment, by="ops"))
+        new_york.store().transition(job, partial(told, seq=2))
+    assert [new_york.item(job)["last_modified_dtime"][11:16] for job in jobs] == ["01:50", "01:10"]
+    early, late = FIRST + micros(20 * 60.0), FIRST + micros(40 * 60.0)
+
+    assert [job.id for job in new_york.store().finished_since(early)] == jobs
+    assert [job.id for job in new_york.store().finished_before(late)] == jobs[:1]
 
 
 # --- the hour that there is not
