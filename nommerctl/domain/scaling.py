@@ -59,6 +59,11 @@ class FarmView(Struct, frozen=True, kw_only=True):
         return self.new_jobs.total + sum(node.active for node in self.nodes if node.alive and node.is_old)
 
     @property
+    def difference(self) -> int:
+        """By how many jobs queue and cache differ: more than 0 if there are more by the queue."""
+        return self.announced - self.unfinished
+
+    @property
     def demand(self) -> int:
         """The jobs that cache and queue agree on: where they differ, the smaller number."""
         return min(self.unfinished, self.announced)

@@ -5,15 +5,21 @@ from collections.abc import Sequence
 
 from nommerctl.domain.job import EncodingJob
 from nommerctl.domain.states import JobState
-from nommerctl.errors import AWAY
+from nommerctl.errors import AWAY, IllegalMoveError, UsageError
 from nommerctl.passes.means import FarmWrites
 from nommerctl.ports import JobCache, Move
 
 
 def make_move(writes: FarmWrites, job: EncodingJob, move: Move) -> None:
-    """Move a job, queue it if it waits now, and say that it changed: by a message, which is what refresh goes by."""
+    """Move a job, queue it if it waits now, and say that it changed: by a message, which is what refresh goes by.
+
+    IllegalMoveError for one that vanished meanwhile, too.
+    """
     with writes.together():
-        moved = writes.store.transition(job, move)
+        try:
+            moved = writes.store.transition(job, move)
+        except UsageError as error:  # it was there just now
+            raise IllegalMoveError(str(error)) from error
         if moved.state is JobState.PENDING:
             writes.new_jobs.send([job.id])
         writes.changes.send([job.id])

@@ -12,7 +12,7 @@ from nommerctl.domain.batches import batches
 from nommerctl.domain.config import CacheSettings, NotifySettings, UpkeepSettings
 from nommerctl.domain.credentials import masked
 from nommerctl.domain.delivery import due
-from nommerctl.domain.job import EncodingJob, JobId, is_job_id
+from nommerctl.domain.job import EncodingJob, JobId, held_without_lease, is_job_id
 from nommerctl.domain.moves import claimable, requeued
 from nommerctl.domain.outcome import Change, Outcome
 from nommerctl.domain.states import IN_WORK, JobState
@@ -139,7 +139,8 @@ def _cached(jobs: Iterable[EncodingJob]) -> Effect:
 
 def _news(job: EncodingJob) -> Change:
     why = job.fault or job.details
-    return Change(job.state.value, job.id, f"{shown(job.source)}: {masked(why)}" if why else "")
+    of = f"{shown(job.source)}: " if job.source else ""
+    return Change(job.state.value, job.id, f"{of}{masked(why)}" if why else "")
 
 
 def resync_reason(reads: FarmReads, upkeep: UpkeepSettings, now: Instant, *, rebuild: bool) -> str | None:
@@ -184,8 +185,9 @@ def resync(
         pass  # a dry run resets nothing, so nobody has read them yet
     for change in survey.news:
         perform.note(change)
-    short = status.short + 1 if queued < survey.unfinished else 0
-    overdue = survey.overdue if short > 1 else []
+    missing = max(survey.announced - queued, 0)
+    short = status.short + 1 if missing else 0
+    overdue = survey.overdue[:missing] if short > 1 else []
     for some in batches(overdue, REQUEUED_AT_ONCE):
         _requeue(perform, some, now)
     perform.quietly(
@@ -204,12 +206,16 @@ def worth_caching(store: JobReads, *, finished_since: Instant) -> Iterator[Encod
 
 
 class _Survey:
-    """What a resync notes of the store while it reads it, job by job: never are all of them in memory."""
+    """What a resync notes of the store while it reads it, job by job: never are all of them in memory.
+
+    `announced` counts the jobs that a message should be there for: not those that old workers have in hand, who delete
+    it first. `overdue` are those that wait for theirs for too long, oldest first.
+    """
 
     def __init__(self, known: Mapping[JobId, JobState] | None) -> None:
         self._known = known
         self.read = 0
-        self.unfinished = 0
+        self.announced = 0
         self.overdue: list[EncodingJob] = []
         self.due: list[JobId] = []
         self.news: list[Change] = []
@@ -221,7 +227,7 @@ class _Survey:
         for job in jobs:
             perform.heed()
             self.read += 1
-            self.unfinished += not job.finished
+            self.announced += not job.finished and not held_without_lease(job)
             if len(self.overdue) < REQUEUED and _message_overdue(job, upkeep, now):
                 self.overdue.append(job)
             if due(job, now):
@@ -237,7 +243,7 @@ class _Survey:
 
 
 def _message_overdue(job: EncodingJob, upkeep: UpkeepSettings, now: Instant) -> bool:
-    sent = max(job.queued_at, job.lease.until if job.lease else 0)
+    sent = max(job.queued_at, job.changed, job.lease.until if job.lease else 0)
     return claimable(job, now) and (sent + micros(upkeep.requeue_after) <= now or impossible(sent, now))
 
 

@@ -22,7 +22,7 @@ from nommerctl.passes.means import Effect, FarmReads, FarmWrites, Performer
 from nommerctl.ports import Clock
 
 BETWEEN_RESYNCS = 600.0
-"""Seconds from one resync to the next that scale asks for, with a store that is a service."""
+"""Seconds from one resync to the next that scale asks for, where the last one has not explained the difference."""
 
 SIGNS = 4
 """How many signs of the controller there are in the time after which nodes would miss it."""
@@ -74,7 +74,6 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
     view = FarmView(
         jobs=jobs,
         new_jobs=new_jobs,
-        may_resync=_may_resync(status, reads, now),
         on_demand=reads.cache.waiting_for_on_demand(now - micros(ON_DEMAND_WITHIN))
         if reads.fleet.offers_on_demand
         else 0,
@@ -86,13 +85,20 @@ def look(reads: FarmReads, cache_settings: CacheSettings, now: Instant) -> FarmV
         cache_age=None if refreshed is None else seconds_between(refreshed, now),
         cache_max_age=cache_settings.max_age,
     )
-    agreed = view.unfinished == view.announced
-    return view if agreed else structs.replace(view, changes=reads.changes.depth())
+    if not view.difference:
+        return view
+    may_resync = _may_resync(status, view.difference, reads, now)
+    return structs.replace(view, changes=reads.changes.depth(), may_resync=may_resync)
 
 
-def _may_resync(status: CacheStatus, reads: FarmReads, now: Instant) -> bool:
-    """Not again and again where the store is a service: then so are the queues, whose counts are never quite right."""
-    if not reads.store.lag or status.resynced is None:
+def _may_resync(status: CacheStatus, difference: int, reads: FarmReads, now: Instant) -> bool:
+    """Not again and again for what a resync does not explain, as a message that is there twice.
+
+    Nor where the lists of the store are behind: then the queues are services too, whose counts are never quite right.
+    But what one resync found short, another one has to confirm.
+    """
+    news = difference != status.difference or (difference < 0 and status.short == 1)
+    if status.resynced is None or (news and not reads.store.lag):
         return True
     return status.resynced + micros(BETWEEN_RESYNCS) <= now or impossible(status.resynced, now)
 
@@ -152,9 +158,13 @@ def _apply(
         )
         perform(Change("launch", counted(plan.launch, "node"), plan.reasons[0]), lambda writes: launch(writes, order))
     if plan.resync:
-        perform.quietly(
-            lambda writes: writes.cache.set_status(lambda status: structs.replace(status, resync_wanted=True))
-        )
+        perform.quietly(_want_resync(view.difference))
+
+
+def _want_resync(difference: int) -> Effect:
+    return lambda writes: writes.cache.set_status(
+        lambda status: structs.replace(status, resync_wanted=True, difference=difference)
+    )
 
 
 def _switch(perform: Performer, breaker: Standing) -> None:

@@ -3,9 +3,11 @@ from msgspec import structs
 
 from nommerctl.domain.config import UpkeepSettings
 from nommerctl.domain.fleet import Heartbeat
-from nommerctl.domain.job import EncodingJob, Lease
+from nommerctl.domain.job import EncodingJob, JobId, Lease
 from nommerctl.domain.outcome import Change
 from nommerctl.domain.states import JobState
+from nommerctl.ports import Move
+from tests.fakes.job_store import FakeJobStore
 from tests.passes.farm import FakeFarm
 
 HOUR = 3600.0
@@ -170,3 +172,28 @@ def test_old_workers_that_are_silent_themselves_keep_nothing() -> None:
     farm.abandon()
 
     assert farm.store.jobs[job.id].state is JobState.ABANDONED
+
+
+def test_a_job_that_vanishes_meanwhile_does_not_keep_the_others() -> None:
+    # given three that are silent, of which one is removed by somebody between the look and the write
+    farm = FakeFarm()
+    vanishing, *others = farm.submit(1, 2, 3)
+    farm.clock.advance(15 * DAY)
+    farm.store = vanishing_store(farm.store, vanishing.id)
+    # when
+    outcome = farm.abandon()
+    # then
+    assert [change.target for change in outcome.changed] == [job.id for job in others]
+    assert [held.by for held in outcome.held] == ["changed meanwhile"]
+    assert outcome.ended_by is None
+
+
+def vanishing_store(store: FakeJobStore, job_id: JobId) -> FakeJobStore:
+    class Vanishing(FakeJobStore):
+        def transition(self, job: JobId | EncodingJob, move: Move) -> EncodingJob:
+            self.jobs.pop(job_id, None)
+            return super().transition(job, move)
+
+    made = Vanishing()
+    made.jobs = store.jobs
+    return made

@@ -13,7 +13,7 @@ from nommerctl.errors import TerminatedPassError, TimeLimitError, TryAgainError
 from nommerctl.passes.news import QueueNews
 from nommerctl.passes.refresh import REQUEUED
 from nommerctl.ports import Move
-from tests.builders import job_id, make_job
+from tests.builders import job_id, make_job, make_lease
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.job_cache import FakeJobCache
 from tests.fakes.job_store import FakeJobStore
@@ -276,6 +276,48 @@ def test_of_many_messages_that_seem_to_be_gone_some_are_sent_anew_at_a_time_the_
     for _ in range(2):
         farm.refresh(rebuild=True)
     assert farm.new_jobs.depth().total == len(jobs)
+
+
+def test_only_as_many_get_a_new_message_as_seem_to_be_gone() -> None:
+    # given three that wait, and the message of one of them is gone
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    farm.submit(1, 2, 3)
+    farm.new_jobs.delete(farm.new_jobs.receive(1, 90))
+    farm.clock.advance(901)
+    # when
+    farm.refresh(rebuild=True)
+    outcome = farm.refresh(rebuild=True)
+    # then
+    assert outcome.facts["requeued"] == 1
+    assert farm.new_jobs.depth().total == 3
+
+
+def test_no_message_is_missed_of_a_job_that_somebody_without_leases_has_in_hand() -> None:
+    # given an old worker, which deletes the message before it begins
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    held, waiting = farm.submit(1, 2)
+    farm.store.transition(
+        held.id, lambda job: structs.replace(job, state=JobState.ENCODING, lease=make_lease("", owner="an old worker"))
+    )
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.new_jobs.send([waiting.id])
+    farm.clock.advance(5000)
+    # when, then
+    for _ in range(3):
+        assert farm.refresh(rebuild=True).facts["requeued"] == 0
+    assert farm.new_jobs.depth().total == 1
+
+
+def test_a_job_that_changed_just_now_is_waited_for_whenever_its_message_was_sent() -> None:
+    # given a job of an old producer, which leaves no word of that
+    farm = FakeFarm(upkeep=UpkeepSettings(requeue_after=900))
+    farm.submit(1)
+    farm.store.transition(job_id(1), lambda job: structs.replace(job, queued_at=0))
+    farm.new_jobs = type(farm.new_jobs)(farm.clock)
+    farm.clock.advance(800)
+    # when, then
+    for _ in range(3):
+        assert farm.refresh(rebuild=True).facts["requeued"] == 0
 
 
 def test_a_job_that_changed_meanwhile_gets_no_message() -> None:

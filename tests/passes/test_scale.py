@@ -6,6 +6,7 @@ from nommerctl.domain.outcome import Change
 from nommerctl.domain.times import micros
 from nommerctl.errors import ConflictError, SettingsError, UnreachableError
 from nommerctl.passes.scale import launch
+from tests.builders import job_id
 from tests.fakes.fleet import FakeFleet
 from tests.fakes.queue import FakeQueue
 from tests.passes.farm import FakeFarm
@@ -225,6 +226,27 @@ class UnaskedQueue(FakeQueue):
 
     def depth(self) -> Depth:
         pytest.fail("it was asked")
+
+
+def test_what_a_resync_does_not_explain_is_not_resynced_for_again_and_again() -> None:
+    # given a message that is there twice
+    farm = ready(1)
+    farm.new_jobs.send([job_id(1)])
+    farm.scale()
+    assert farm.cache.status().resync_wanted
+    farm.refresh()
+    # when
+    farm.scale()
+    # then
+    assert not farm.cache.status().resync_wanted
+    # but what is new is looked at
+    farm.new_jobs.send([job_id(2)])
+    farm.scale()
+    assert farm.cache.status().resync_wanted
+    farm.refresh()
+    farm.clock.advance(601)
+    farm.scale()
+    assert farm.cache.status().resync_wanted
 
 
 def test_a_store_that_is_a_service_is_not_resynced_again_and_again() -> None:

@@ -123,6 +123,26 @@ def test_a_worker_that_died_after_the_pop_took_the_job_with_it(takeover: Takeove
     assert other.take() == job
 
 
+def test_no_job_is_queued_twice_because_an_old_worker_has_taken_another(takeover: Takeover) -> None:
+    worker, other = takeover.worker(), takeover.worker()
+    jobs = [takeover.producer().submit() for _ in range(4)]
+    takeover.minute()
+    taken = worker.take()
+    for minute in range(6):
+        worker.beat(active=int(minute > 2))  # it says so late
+        takeover.minute()
+        jobs.append(takeover.producer().submit())
+    takeover.clock.advance(2 * HOUR)
+    worker.beat(active=1)
+    takeover.minute(3)
+
+    took = []
+    while (job := other.take()) is not None:
+        took.append(job)
+
+    assert sorted(took) == sorted(set(jobs) - {taken})
+
+
 # --- abandon
 
 
