@@ -27,8 +27,8 @@ LOCKS = ("store-copy", *(which.verb for which in ALL))
 _Acting: TypeAlias = DoerOf[CopyWrites] | RehearsalOf[CopyWrites]
 
 
-class _Destination(Farm):
-    """A farm to copy into. The job cache of this machine holds jobs of the other one: here it says nothing."""
+class _Apart(Farm):
+    """A farm that the job cache of this machine is not of: what that holds says nothing about it."""
 
     @property
     def cache_folder(self) -> Path:
@@ -47,9 +47,11 @@ def copy_store(invocation: Invocation, source: str, destination: str, *, dry_run
     if route.source == route.destination:
         msg = f"--from and --to both name {route.source}: give two backends"
         raise UsageError(msg)
+    of_cache = load(invocation).settings.farm.backend.value
+    there = load(structs.replace(invocation, backend=route.source))
     farms = (
-        Farm(load(structs.replace(invocation, backend=route.source))),
-        _Destination(load(structs.replace(invocation, backend=route.destination))),
+        Farm(there) if route.source == of_cache else _Apart(there),
+        _Apart(load(structs.replace(invocation, backend=route.destination))),
     )
     limits = Limits(TIME_LIMIT)
     with ExitStack() as stack:

@@ -200,3 +200,12 @@ def test_killed_at_any_request_and_run_again_all_is_there_and_queued(aws: AwsFar
     assert in_aws(aws, jobs) == without_place(jobs)
     assert aws.queued() == {job.id for job in jobs if not job.finished}
     assert aws.here.run(*TO_AWS, "--json").json["changed"] == []
+
+
+def test_a_machine_that_never_had_a_farm_of_its_own_has_nothing_to_copy(aws: AwsFarm) -> None:
+    aws.submitted()
+    aws.here.run("refresh")  # so that the cache knows a job, of the farm on AWS
+
+    copied = aws.here.run(*TO_AWS, "--json").json
+
+    assert (copied["agree"], copied["from"]["jobs"], copied["changed"]) == (True, 0, [])
