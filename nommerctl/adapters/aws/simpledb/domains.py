@@ -48,6 +48,11 @@ _IN_BASE64 = re.compile(rb'<(Name|Value) encoding="base64">([^<]*)</\1>')
 _MARK = "\ue000base64\ue001"
 """Stands before what came in base64, so that it is decoded: botocore reads no attributes of XML. In use by nobody."""
 
+_ESCAPED = f"{_MARK}="
+"""Stands for the mark where a text begins with that as it is: base64 begins with no equals sign."""
+
+_PLAIN_MARK = re.compile(rb"(<(?:Name|Value)>)" + _MARK.encode())
+
 _NO_DOMAIN = "NoSuchDomain"
 _CONDITION_FAILED = frozenset({"AttributeDoesNotExist", "ConditionalCheckFailed", "MultiValuedAttribute"})
 
@@ -239,6 +244,8 @@ class Domain:
 
 def _marked(response_dict: dict[str, Any], **_: object) -> None:
     """Mark what is in base64 in an answer."""
+    if _MARK.encode() in response_dict["body"]:
+        response_dict["body"] = _PLAIN_MARK.sub(rb"\1" + _ESCAPED.encode(), response_dict["body"])
     if b' encoding="base64">' in response_dict["body"]:
         response_dict["body"] = _IN_BASE64.sub(rb"<\1>" + _MARK.encode() + rb"\2</\1>", response_dict["body"])
 
@@ -246,7 +253,12 @@ def _marked(response_dict: dict[str, Any], **_: object) -> None:
 def _text(found: str) -> str:
     if not found.startswith(_MARK):
         return found
-    return base64.b64decode(found.removeprefix(_MARK)).decode(errors="replace")
+    if found.startswith(_ESCAPED):
+        return _MARK + found.removeprefix(_ESCAPED)
+    try:
+        return base64.b64decode(found.removeprefix(_MARK)).decode(errors="replace")
+    except ValueError:  # a mark of somebody else's, written as a reference to its characters
+        return found
 
 
 def _attributes(found: "Sequence[AttributeTypeDef]") -> Attributes:
