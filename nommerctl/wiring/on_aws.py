@@ -1,8 +1,9 @@
 """What the backends on AWS have in common: clients, queues in SQS, nodes that are instances of EC2."""
 
 import functools
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -41,6 +42,7 @@ class OnAws:
         self._keep_on = around["keep_on"]
         self.region = settings.region or around["environment"].get("AWS_REGION", "")
         self._outbox = Outbox()
+        self._own = threading.local()
 
     @property
     def old_image(self) -> str:
@@ -71,8 +73,17 @@ class OnAws:
         )
 
     def _heeded(self) -> None:
-        if not self._outbox.sending:
+        if not self._outbox.sending and not getattr(self._own, "unbroken", False):
             self._keep_on()
+
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """Let nothing end the calls of this thread: they are steps of one write."""
+        self._own.unbroken = True
+        try:
+            yield
+        finally:
+            self._own.unbroken = False
 
     def urls(self, clients: Clients, *, remember: bool) -> QueueUrls:
         """Return the URLs of queues; who only looks does not `remember` them."""

@@ -50,7 +50,7 @@ class SimpledbBackend(OnAws):
     @functools.cached_property
     def store(self) -> JobStore:
         """The jobs."""
-        return SimpledbJobStore(self.clients, self._farm, self._simpledb, self._clock, report)
+        return SimpledbJobStore(self.clients, self._farm, self._simpledb, self._clock, report, unbroken=self.unbroken)
 
     @functools.cached_property
     def ledger(self) -> Ledger:

@@ -17,6 +17,7 @@ from nommerctl.adapters.aws.simpledb.side_records import (
     Side,
     changed_before,
     changed_since,
+    lacks_changes,
     side_of,
 )
 from nommerctl.adapters.aws.simpledb.zones import OldZone
@@ -60,9 +61,8 @@ class SimpledbJobReads:
 
     An item and the side record of a job are two, and not written in one step: an item whose side record does not go
     with it is read once more, to tell what somebody else wrote from what we were just writing. Items that are no jobs
-    are left out, and `report` is told how many; a job that somebody wrote badly has a `fault`. Lists are whole in
-    memory: SimpleDB sorts times as the texts that they are. A job over whose write somebody died between the two may be
-    missing in a list of jobs by their state, until the next refresh, or whoever moves it, has completed that.
+    are left out, and `report` is told how many; it is told which side records are damaged, too, each once. A job that
+    somebody wrote badly has a `fault`. Lists are whole in memory: SimpleDB sorts times as the texts that they are.
     """
 
     lag = 0.0
@@ -83,7 +83,9 @@ class SimpledbJobReads:
         self._no_jobs: set[str] = set()
         self._said = 0
         self._noted: dict[JobId, Reading] = {}
+        self._unlisted: set[JobId] = set()
         self._astray: set[JobId] = set()
+        self._damaged: set[JobId] = set()
 
     def get(self, ids: Iterable[JobId]) -> dict[JobId, EncodingJob]:
         """Return those of the named jobs that exist, each as it is now."""
@@ -166,12 +168,16 @@ class SimpledbJobReads:
         """Yield the jobs whose items fulfil one condition, and whose side records, as a rule, the other.
 
         If the first takes in all that the other does (`whole`), side records without such an item may be left over.
+        Other side records without one are of jobs whose item does not have our last write yet, or of which somebody has
+        written more since: unless that is kept already, they are read too, and noted.
         """
         found = {name: item for name, item in self._items.select(items) if self._is_job(name)}
         self._say_what_is_none()
-        beside = dict(self._sides.select(sides)) if found else {}
+        beside = dict(self._sides.select(sides))
+        alone = {name: side_of(beside[name]) for name in beside.keys() - found.keys() if is_job_id(name)}
         if whole:
-            self._astray |= beside.keys() - found.keys()
+            self._astray |= alone.keys()
+            alone = {name: side for name, side in alone.items() if side.record is not None and side.record.finished}
         beside |= self._beside(found.keys() - beside.keys())
         ours = {job_id: side_of(beside[job_id]) for job_id in found if job_id in beside}
         doubtful = {job_id for job_id, side in ours.items() if differs(found[job_id], side)}
@@ -179,8 +185,11 @@ class SimpledbJobReads:
             yield reading.job
         for job_id in found.keys() - doubtful:
             reading = self._reading_of(job_id, found[job_id], ours.get(job_id))
-            if noting:
+            if noting or reading.first is not None or reading.damaged:
                 self._note(reading)
+            yield reading.job
+        for reading in self._read(sorted(name for name, side in alone.items() if not lacks_changes(side))):
+            self._unlisted.add(reading.job.id)
             yield reading.job
 
     def _beside(self, ids: Collection[JobId]) -> dict[str, Attributes]:
@@ -227,11 +236,18 @@ class SimpledbJobReads:
         return next(iter(self._readings([job_id])), None) if is_job_id(job_id) else None
 
     def _reading_of(self, job_id: JobId, item: Attributes, side: Side | None) -> Reading:
-        return read(job_id, item, side, self._zone, self._clock())
+        reading = read(job_id, item, side, self._zone, self._clock())
+        if reading.damaged and job_id not in self._damaged:
+            self._damaged.add(job_id)
+            self._report(
+                f"job {job_id}: what nommerctl kept of it in domain '{self._sides.name}' is damaged, so that it goes on"
+                " as its item says: who had it in hand, its attempts and its history are lost"
+            )
+        return reading
 
     def _note(self, reading: Reading) -> None:
         """Remember what `keep_seen` has to do for a job, if anything."""
-        if reading.pending or reading.unkept is not None:
+        if reading.pending or reading.unkept is not None or reading.first is not None or reading.damaged:
             self._noted[reading.job.id] = reading
         else:
             self._noted.pop(reading.job.id, None)

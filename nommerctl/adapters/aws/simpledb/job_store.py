@@ -1,22 +1,24 @@
 """The job store in SimpleDB: media-nommer's own items, and beside them what they have no room for."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 
 from msgspec import structs
 
+from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.side_by_side import side_by_side
 from nommerctl.adapters.aws.simpledb.domains import WRITTEN_AT_ONCE, Expected, Tried
 from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
 from nommerctl.adapters.aws.simpledb.old_items import DETAILS, ID, STATE, changes_of, guard_of, item_of
 from nommerctl.adapters.aws.simpledb.readings import Reading
-from nommerctl.adapters.aws.simpledb.side_records import SEEN, attributes_of, fit_to_store, seen_value, side_of
+from nommerctl.adapters.aws.simpledb.side_records import FIRST, SEEN, attributes_of, fit_to_store, seen_value, side_of
 from nommerctl.domain.batches import batches
+from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import AWAY, IllegalMoveError, TryAgainError, UsageError
-from nommerctl.ports import Move
+from nommerctl.ports import Clock, Move, Together
 
 SUBMITTED_AT_ONCE = 100
 """Jobs of which those before are stored when an error comes out."""
@@ -41,8 +43,22 @@ class SimpledbJobStore(SimpledbJobReads):
     whoever reads the job next.
 
     Less is promised than by other stores: each job is stored by itself, so that of several which are submitted together
-    some may be stored when an error comes out.
+    some may be stored when an error comes out. Both steps are made in the context of `unbroken`, in which no time limit
+    and no signal is heeded.
     """
+
+    def __init__(
+        self,
+        clients: Clients,
+        farm: str,
+        settings: SimpledbSettings,
+        clock: Clock,
+        report: Callable[[str], None] = lambda _: None,
+        *,
+        unbroken: Together = nullcontext,
+    ) -> None:
+        super().__init__(clients, farm, settings, clock, report)
+        self._unbroken = unbroken
 
     def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
         """Store new jobs, each by itself; those whose id exists come back as they stand."""
@@ -98,20 +114,24 @@ class SimpledbJobStore(SimpledbJobReads):
         """Keep the changes of these jobs that others made, complete what somebody died over; see ports.JobStore.
 
         A change is kept as one more value of an attribute, twenty-five jobs a request, without any condition: to keep
-        it again changes nothing. Of a job that was never seen before and has no `notify_url` nothing is kept.
+        it again changes nothing. Of a job that was never seen before and has no `notify_url` nothing is kept, but for
+        when it was first seen if its item has no times. What cannot be kept of a job is left for the next time.
         """
         halves = [reading for reading in self._noted.values() if reading.pending]  # their jobs may be in no list yet
-        noted = {job.id: noted for job in jobs if (noted := self._noted.pop(job.id, None)) is not None}
-        side_by_side([partial(self._complete, reading) for reading in halves])
-        for reading in halves:
+        lacking = [reading for reading in self._noted.values() if reading.first is not None or reading.damaged]
+        heard = {job.id for job in jobs} | self._unlisted
+        self._unlisted = set()
+        noted = {job_id: noted for job_id in heard if (noted := self._noted.pop(job_id, None)) is not None}
+        side_by_side([partial(self._mend, partial(self._complete, reading)) for reading in halves])
+        for reading in [*halves, *lacking]:
             self._noted.pop(reading.job.id, None)
         kept = {job_id: reading for job_id, reading in noted.items() if self._is_to_be_kept(reading)}
-        for some in batches(kept.values(), WRITTEN_AT_ONCE):
-            self._sides.put_batch({each.job.id: _kept(each) for each in some}, replace=False)
+        self._keep(kept.values(), lacking)
         for reading in kept.values():
             self._say_what_was_overruled(reading)
-            if reading.side is not None and len(reading.side.values) >= KEPT_APART:
-                self._moved(reading.job.id, self._reading(reading.job.id), structs.replace)
+        full = {job_id for job_id, each in kept.items() if each.side and len(each.side.values) >= KEPT_APART}
+        for job_id in sorted(full | {each.job.id for each in lacking if each.damaged}):
+            self._mend(partial(self._rewrite, job_id))
         self._remove_what_is_left()
         return [structs.replace(job, told=0) if _newly_heard_of(kept.get(job.id)) else job for job in jobs]
 
@@ -122,9 +142,10 @@ class SimpledbJobStore(SimpledbJobReads):
         fence = self._zone.text(job.changed)
         for _ in range(TRIES):
             side = attributes_of(job, fence=fence, before="")
-            settled = self._put_beside(job, side, Expected("version", None))
-            if settled and self._items.put(job.id, item_of(job, fence, self._zone), Expected(ID, None)):
-                return job
+            with self._unbroken():
+                settled = self._put_beside(job, side, Expected("version", None))
+                if settled and self._items.put(job.id, item_of(job, fence, self._zone), Expected(ID, None)):
+                    return job
             reading = self._reading(job.id)
             if reading is not None:
                 return reading.job
@@ -171,12 +192,15 @@ class SimpledbJobStore(SimpledbJobReads):
         """Write a job over the one that it was made of; return whether it is written."""
         job = reading.job
         changes = (moved.state, moved.details, moved.changed) != (job.state, job.details, job.changed)
+        guard = self._guard(reading) if changes else None  # an item that has none is found out before the first step
         fence = self._fence(moved.changed, reading.raw) if changes else reading.raw
         side = attributes_of(moved, fence=fence, before=reading.raw)
         expected = reading.side.expected if reading.side is not None else Expected("version", None)
-        if not self._put_beside(moved, side, expected):
-            return False
-        if changes and not self._put_changes(reading, moved, fence) and not self._stands(reading, moved, fence):
+        with self._unbroken():
+            if not self._put_beside(moved, side, expected):
+                return False
+            done = guard is None or self._put_changes(reading, moved, fence, guard)
+        if not done and not self._stands(reading, moved, fence):
             return False
         if reading.side is not None and reading.side.values:
             with suppress(*AWAY):  # else they are passed over, for the record has them
@@ -187,9 +211,9 @@ class SimpledbJobStore(SimpledbJobReads):
         fence = self._zone.text(changed)
         return fence if fence != raw else self._zone.text(changed + 1)
 
-    def _put_changes(self, reading: Reading, job: EncodingJob, fence: str) -> bool:
+    def _put_changes(self, reading: Reading, job: EncodingJob, fence: str, guard: Expected) -> bool:
         changes = changes_of(job, fence, has_details=DETAILS in reading.item)
-        return self._items.put(job.id, changes, self._guard(reading))
+        return self._items.put(job.id, changes, guard)
 
     def _guard(self, reading: Reading) -> Expected:
         guard = guard_of(reading.item)
@@ -227,7 +251,21 @@ class SimpledbJobStore(SimpledbJobReads):
     def _complete(self, reading: Reading) -> None:
         """Make the second step of a write for somebody who has made the first."""
         if reading.side is not None and reading.side.record is not None:
-            self._put_changes(reading, reading.side.record, reading.side.fence)
+            self._put_changes(reading, reading.side.record, reading.side.fence, self._guard(reading))
+
+    def _rewrite(self, job_id: JobId) -> None:
+        """Write a record anew, with what is kept beside it; no error if the job is gone meanwhile."""
+        reading = self._reading(job_id)
+        if reading is not None:
+            self._moved(job_id, reading, structs.replace)
+
+    def _mend(self, act: Callable[[], None]) -> None:
+        """Do what the next one would have to do otherwise, if it can be done: one job does not hold up the others."""
+        try:
+            with suppress(TryAgainError, UsageError):
+                act()
+        except IllegalMoveError as error:
+            self._report(str(error))
 
     def _busy(self, job_id: JobId) -> TryAgainError:
         return TryAgainError(f"job {job_id} is being written by others all the time: try again")
@@ -236,6 +274,14 @@ class SimpledbJobStore(SimpledbJobReads):
 
     def _say_what_is_none(self) -> None:
         """Nothing, whatever the domain holds besides jobs: cron would mail it with every resync. Doctor says it."""
+
+    def _keep(self, changed: Iterable[Reading], undated: Iterable[Reading]) -> None:
+        written = {each.job.id: {SEEN: seen_value(each.unkept)} for each in changed if each.unkept is not None}
+        for each in undated:
+            if each.first is not None:
+                written[each.job.id] = written.get(each.job.id, {}) | {FIRST: str(each.first)}
+        for some in batches(written.items(), WRITTEN_AT_ONCE):
+            self._sides.put_batch(dict(some), replace=False)
 
     def _is_to_be_kept(self, reading: Reading) -> bool:
         return reading.unkept is not None and (reading.side is not None or reading.job.notify_url is not None)
@@ -264,10 +310,6 @@ class SimpledbJobStore(SimpledbJobReads):
                 self._sides.delete(job_id, side.expected)
 
 
-def _kept(reading: Reading) -> dict[str, str]:
-    return {} if reading.unkept is None else {SEEN: seen_value(reading.unkept)}
-
-
 def _newly_heard_of(reading: Reading | None) -> bool:
     """Whether a job was kept that was never seen before: then its listener has been told nothing by us."""
-    return reading is not None and reading.side is None
+    return reading is not None and reading.first_heard_of

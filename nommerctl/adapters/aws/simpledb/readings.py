@@ -7,7 +7,7 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.domains import Attributes
 from nommerctl.adapters.aws.simpledb.old_items import STATE, OldItem, parsed, raw_of
-from nommerctl.adapters.aws.simpledb.side_records import Seen, Side
+from nommerctl.adapters.aws.simpledb.side_records import Seen, Side, known_to
 from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobId, Lease
 from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
@@ -22,11 +22,16 @@ NOBODY_KNOWN = "unknown"
 """Who has a job in a state that nommerctl does not know: as for media-nommer, it is unfinished."""
 
 
+_STATES = tuple(JobState)
+"""In the order of a job's life."""
+
+
 class Reading(NamedTuple):
     """A job as it stands, and what it was read from: `item`, with its fence as it is (`raw`), and `side`.
 
     It is `pending` if its side record has been written and its item not yet: whoever writes next completes that.
-    `unkept` is a change by others of which there is no trace but the item.
+    `unkept` is a change by others of which there is no trace but the item. `first` is the instant of this reading, if
+    the item has no times and it is not kept yet when it was first seen.
     """
 
     job: EncodingJob
@@ -35,6 +40,17 @@ class Reading(NamedTuple):
     raw: str
     pending: bool = False
     unkept: Seen | None = None
+    first: Instant | None = None
+
+    @property
+    def damaged(self) -> bool:
+        """Whether its record is lost."""
+        return self.side is not None and self.side.damaged
+
+    @property
+    def first_heard_of(self) -> bool:
+        """Whether nothing was kept of what became of the job."""
+        return self.side is None or not self.side.has_changes
 
 
 def differs(item: Attributes, side: Side) -> bool:
@@ -56,7 +72,7 @@ def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now:
         return Reading(job, item, side, raw, pending=raw != side.fence)
     old = parsed(item, zone)
     merged = _Merge(job_id, raw, old, side, now)
-    return Reading(merged.job(), item, side, raw, unkept=merged.unkept)
+    return Reading(merged.job(), item, side, raw, unkept=merged.unkept, first=merged.first)
 
 
 def _with_what_is_given(record: EncodingJob, old: OldItem) -> EncodingJob:
@@ -81,8 +97,9 @@ class _Merge:
         self._now = now
         self._side = side
         self._record = side.record if side is not None else None
-        self._version = side.version if side is not None else 0
         self._history = self._record.history if self._record is not None else ()
+        self._said = latest(old.changed, now)
+        self.first = now if self._said is None and self._guess is None else None
         seen = side.seen if side is not None else ()
         self._current = self._found(raw, seen)
         self._added = list(self._unknown(seen))
@@ -96,15 +113,25 @@ class _Merge:
         known = [each for each in seen if (each.state, each.text) == (state, raw)]
         if known:
             return known[-1]
-        at = latest(self._old.changed, self._now)
-        if at is None:
-            at = self._record.changed if self._record is not None else self._old.created or self._now
-        return Seen(at, state, raw, self._old.details)
+        return Seen(self._dated, state, raw, self._old.details)
+
+    @property
+    def _guess(self) -> Instant | None:
+        """When an item was changed that does not say so, as far as anything tells."""
+        if self._record is not None:
+            return self._record.changed
+        first = self._side.first if self._side is not None else None
+        return first if self._old.created is None else self._old.created
+
+    @property
+    def _dated(self) -> Instant:
+        """When the item was changed last; if it does not say so, the best guess: else it would look forlorn."""
+        found = (at for at in (self._said, self._guess) if at is not None)
+        return next(found, self._now)
 
     def _unknown(self, seen: tuple[Seen, ...]) -> Iterator[Seen]:
         """Yield the changes that the record's history lacks: in the order of their instants, at last what now is."""
-        known = {(entry.at, entry.state) for entry in self._history}
-        since = self._history[0].at if self._history and self._history[0].seq > 1 else 0
+        known, since = known_to(self._history)
         last = self._history[-1] if self._history else None
         for each in seen:
             if each != self._current and (each.at, each.state) not in known and each.at >= since:
@@ -119,35 +146,34 @@ class _Merge:
         """The job as it stands: state and what is given by the item, all else by our record of it."""
         old, record, history = self._old, self._record, self._whole_history()
         state = old.state or JobState.PENDING
-        at = self._changed(record)
+        at = self._dated if self._current is None else self._current.at
         if record is None:
             created = at if old.created is None else old.created
             record = EncodingJob(
                 id=self._id, source="", dest="", created=created, changed=at, options=(), told=self._told(history)
             )
         return structs.replace(
-            record,
-            source=old.source,
-            dest=old.dest,
-            nommer=old.nommer,
-            options=old.options,
-            notify_url=old.notify_url,
+            _with_what_is_given(record, old),
             state=state,
             details=old.details,
             changed=at,
             lease=self._hands(state, at),
             progress=None,
             history=history,
-            fault=old.fault,
-            version=self._version + len(self._added),
+            version=self._version(state, at),
         )
 
-    def _changed(self, record: EncodingJob | None) -> Instant:
-        """When the item was changed last; if it does not say so, the best guess: else it would look forlorn."""
-        if self._current is not None:
-            return self._current.at
-        said = latest(self._old.changed, self._now)
-        return said or (record.changed if record is not None else self._old.created or self._now)
+    def _version(self, state: JobState, at: Instant) -> int:
+        """That of our record, and one for each change since; without a record, in microseconds, when it was changed.
+
+        So it rises all the same if a record is lost, or the farm gets another name. That a clock of an old host is
+        behind, or leaves out microseconds, is made up for by the order of the states, and the number of changes.
+        """
+        counted = self._side.version + len(self._added) if self._side is not None else 0
+        if self._record is not None:
+            return counted
+        dated = max(at, self._old.created or 0, *(each.at for each in self._added))
+        return max(counted, dated + _STATES.index(state) + len(_STATES) * max(len(self._added) - 1, 0))
 
     def _hands(self, state: JobState, at: Instant) -> Lease | None:
         if self._old.state is None:
@@ -164,5 +190,6 @@ class _Merge:
 
     def _told(self, history: tuple[HistoryEntry, ...]) -> int:
         """Of a job without a record: a finished one that we never saw before was told by media-nommer itself."""
-        first_sight = self._side is None and self._old.state in FINISHED_STATES
+        unheard = self._side is None or not self._side.has_changes
+        first_sight = unheard and self._old.state in FINISHED_STATES
         return history[-1].seq if history and first_sight else 0

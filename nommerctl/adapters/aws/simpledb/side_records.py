@@ -3,17 +3,20 @@
 Each is an item in a domain of ours, named by the job's id: the whole record as JSON, in pieces, and
 beside it what is asked for. `fence` is the last_modified_dtime of the job's item that the record goes with, `before`
 the one that it was written over: while the item has that one, its own write is under way, or whoever was at it died.
-`seen` has changes by others that the record does not have yet, each a value of its own.
+`seen` has changes by others that the record does not have yet, each a value of its own. `first` is when a job was first
+seen whose item has no times. `seal` is the CRC-32 of the record, and of what goes with it: it shows damage.
 """
 
+import re
+import zlib
 from typing import NamedTuple
 
 import msgspec
 from msgspec import structs
 
-from nommerctl.adapters.aws.simpledb.chunks import chunked, joined, json_text
+from nommerctl.adapters.aws.simpledb.chunks import chunked, joined, json_text, single
 from nommerctl.adapters.aws.simpledb.domains import VALUE_BYTES, Attributes, Expected, quoted
-from nommerctl.domain.job import EncodingJob
+from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.record_size import fitted
 from nommerctl.domain.states import JobState
 from nommerctl.domain.times import Instant
@@ -22,6 +25,8 @@ OPEN = "open"
 UNTOLD = "untold"
 DONE = "done"
 SEEN = "seen"
+FIRST = "first"
+_SEAL = "seal"
 
 LISTENED = "heard = '1'"
 """The condition, in a Select, of records whose job has a `notify_url`.
@@ -39,6 +44,8 @@ _ESCAPED_BYTES = _PIECES * (VALUE_BYTES - 3)
 _SEEN_BYTES = 900
 """Of the details of a change that was seen."""
 
+_INSTANT = re.compile("[0-9]{1,18}")
+
 _decoder = msgspec.json.Decoder(EncodingJob)
 
 
@@ -52,9 +59,10 @@ class Seen(NamedTuple):
 
 
 class Side(NamedTuple):
-    """A side record as it was read. `record` is None where it has none (yet), or one that cannot be read.
+    """A side record as it was read. `record` is None where it has none (yet), or one that is not as it was written.
 
-    `expected` is the condition of the next write over it. `values` are those of `seen`, as they stand.
+    `expected` is the condition of the next write over it. `values` are those of `seen`, as they stand. `damaged` is one
+    whose record is lost.
     """
 
     record: EncodingJob | None
@@ -65,6 +73,12 @@ class Side(NamedTuple):
     values: tuple[str, ...]
     expected: Expected
     damaged: bool = False
+    first: Instant | None = None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether it says, or said, anything of what became of the job."""
+        return self.record is not None or self.damaged or bool(self.values)
 
 
 _seen_decoder = msgspec.json.Decoder(Seen)
@@ -78,16 +92,17 @@ def fit_to_store(job: EncodingJob) -> EncodingJob:
 
 def attributes_of(job: EncodingJob, *, fence: str, before: str) -> dict[str, str]:
     """Return the attributes of a job's side record."""
+    bound = {"version": str(job.version), "fence": fence, "before": before}
+    pieces = chunked(_without_version(job))
     return {
-        "version": str(job.version),
-        "fence": fence,
-        "before": before,
+        **bound,
+        _SEAL: _seal({name: (value,) for name, value in {**bound, **pieces}.items()}),
         "state": job.state.value,
         "phase": _phase(job),
         "changed": _padded(job.changed),
         "dead": str(int(job.undelivered)),
         "heard": str(int(job.notify_url is not None)),
-        **chunked(_without_version(job)),
+        **pieces,
     }
 
 
@@ -114,8 +129,22 @@ def side_of(attributes: Attributes) -> Side:
         seen=tuple(sorted((seen for value in values if (seen := _seen(value))), key=lambda seen: seen.at)),
         values=values,
         expected=Expected("version", version),
-        damaged=version is not None and record is None,
+        damaged=record is None and bool(attributes.keys() - {SEEN, FIRST}),
+        first=min((int(text) for text in attributes.get(FIRST, ()) if _INSTANT.fullmatch(text)), default=None),
     )
+
+
+def lacks_changes(side: Side) -> bool:
+    """Whether changes are kept beside a record that it does not have: others made them after it was written."""
+    history = side.record.history if side.record is not None else ()
+    known, since = known_to(history)
+    return bool(history) and any((each.at, each.state) not in known and each.at >= since for each in side.seen)
+
+
+def known_to(history: tuple[HistoryEntry, ...]) -> tuple[set[tuple[Instant, JobState]], Instant]:
+    """Return what a history has, and since when: what is older has fallen out of it."""
+    since = history[0].at if history and history[0].seq > 1 else 0
+    return {(entry.at, entry.state) for entry in history}, since
 
 
 def seen_value(seen: Seen) -> str:
@@ -132,8 +161,16 @@ def _without_version(job: EncodingJob) -> EncodingJob:
     return structs.replace(job, version=0)  # which stands beside
 
 
+def _seal(attributes: Attributes) -> str:
+    """Return the checksum of a record; KeyError or ValueError if not all of it is there, once each."""
+    sealed = [*(single(attributes, name) for name in ("version", "fence", "before")), joined(attributes)]
+    return f"{zlib.crc32(chr(0).join(sealed).encode()):08x}"
+
+
 def _record(attributes: Attributes, version: str) -> EncodingJob | None:
     try:
+        if single(attributes, _SEAL) != _seal(attributes):
+            return None
         return structs.replace(_decoder.decode(joined(attributes)), version=int(version))
     except (KeyError, ValueError, RecursionError, msgspec.DecodeError):
         return None
