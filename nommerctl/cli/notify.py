@@ -12,8 +12,8 @@ from nommerctl.cli.options import Json
 def dead_list(ctx: typer.Context, json: Json = False) -> None:
     """List the jobs whose listener was given up.
 
-    It answered 410, or failed notify.attempts times in a row. Nobody is told of these jobs any more, until 'nommerctl
-    notify dead retry'.
+    It answered 410, of whatever job, or failed notify.attempts times in a row. Nobody is told of these jobs any more,
+    until 'nommerctl notify dead retry'.
     """
     from nommerctl.render import undelivered as render
 
@@ -38,7 +38,8 @@ def dead_retry(
 ) -> None:
     """Tell listeners again that were given up.
 
-    The next refresh does it, in order, from the first change of state that was not taken.
+    The next refresh does it, in order, from the first change of state that was not taken. After an answer of 410 nobody
+    is told at that URL any more: to tell of one of its jobs again is to tell of all that were given up for it.
     """
     from nommerctl.passes.undelivered import tell_again
     from nommerctl.wiring.running import with_performer

@@ -93,6 +93,7 @@ class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `failures` counts the attempts in a row that failed, `next` is the instant of the next one and `error` says in one
     phrase how the last one failed. When it is `dead`, nobody is told of the job any more until somebody revives it.
+    When it is `gone` too, its listener answered that it is for good: nobody is told at that URL of any job until then.
     """
 
     seq: int
@@ -100,6 +101,7 @@ class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
     next: Instant = 0
     error: str = ""
     dead: bool = False
+    gone: bool = False
 
 
 class EncodingJob(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

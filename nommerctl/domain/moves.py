@@ -289,7 +289,7 @@ def untaken(
     before = job.delivery.failures if job.delivery is not None and job.delivery.seq == seq else 0
     failures = before + 1
     if gone or failures >= attempts:
-        return structs.replace(job, delivery=Delivery(seq=seq, failures=failures, error=error, dead=True))
+        return structs.replace(job, delivery=Delivery(seq=seq, failures=failures, error=error, dead=True, gone=gone))
     delivery = Delivery(seq=seq, failures=failures, next=next_attempt(failures, now), error=error)
     return structs.replace(job, delivery=delivery)
 

@@ -1,6 +1,6 @@
 """Telling those who asked: each job's history, from where it was told to. Media-nommer's job state notifier."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from nommerctl.domain.text import counted, shown
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import GoneError, HostAwayError, TransferError, UnansweredError
 from nommerctl.passes.means import FarmReads, FarmWrites, Performer
-from nommerctl.ports import Clock, Move
+from nommerctl.ports import Clock, JobReads, Move
 
 TURN = 60.0
 """Seconds after which telling begins with another host."""
@@ -30,7 +30,8 @@ def tell(reads: FarmReads, perform: Performer, clock: Clock, *, attempts: int, l
 
     Which jobs that are, the cache knows, and what was `learnt` just now; what is due, the store. What a listener does
     not take stays untold, with all later changes of its job, until its next attempt, of which there are so many
-    `attempts`. Each TURN begins with another host, so that some that hang do not keep the others waiting for ever.
+    `attempts`. Where there is something to tell, the store also says which URLs are gone: nobody is told there. Each
+    TURN begins with another host, so that some that hang do not keep the others waiting for ever.
     """
     now = clock()
     ids = dict.fromkeys([*reads.cache.untold(now), *learnt])
@@ -43,7 +44,8 @@ def tell(reads: FarmReads, perform: Performer, clock: Clock, *, attempts: int, l
         else:
             heard.append(job)  # the cache had not learnt it yet
     first = now // micros(TURN) % len(hosts) if hosts else 0
-    tellers = [_Teller(perform, jobs, heard, clock, attempts) for jobs in hosts.values()]
+    gone = _gone(reads.store, now) if hosts else {}
+    tellers = [_Teller(perform, jobs, heard, clock, attempts=attempts, gone=gone) for jobs in hosts.values()]
     try:
         perform.together([*tellers[first:], *tellers[:first]])
     finally:
@@ -59,6 +61,12 @@ def _rank(job: EncodingJob) -> tuple[int, Instant, JobId]:
 def _host(url: str) -> str:
     """Return what stands before the path, whatever it is: the store may hold URLs that nobody checked."""
     return url.partition("://")[2].partition("/")[0]
+
+
+def _gone(store: JobReads, now: Instant) -> "dict[str, _Failed]":
+    """Return the URLs that have said, of whatever job, that they are gone for good, and how."""
+    deliveries = ((str(job.notify_url), job.delivery) for job in store.undelivered())
+    return {url: _Failed(each.error, now, gone=True) for url, each in deliveries if each is not None and each.gone}
 
 
 def _listener(url: str) -> str:
@@ -78,12 +86,20 @@ class _Teller:
     """Tells one host of some jobs. Those of which something was noted are added to `heard`.
 
     What one job shows holds for others, and is noted of them without asking again: that the host is away for all of
-    them, that a listener does not answer for those that it is to be told of, and that it is gone for those of its URL.
+    them, that a listener does not answer for those that it is to be told of, and that it is gone for those of its URL,
+    as the URLs in `gone` were before.
     After one that does not answer, nobody on the host is asked any more in this pass: the next one asks others first.
     """
 
     def __init__(
-        self, perform: Performer, jobs: Sequence[EncodingJob], heard: list[EncodingJob], clock: Clock, attempts: int
+        self,
+        perform: Performer,
+        jobs: Sequence[EncodingJob],
+        heard: list[EncodingJob],
+        clock: Clock,
+        *,
+        attempts: int,
+        gone: Mapping[str, _Failed],
     ) -> None:
         self._perform = perform
         self._jobs = jobs
@@ -92,7 +108,7 @@ class _Teller:
         self._attempts = attempts
         self._away: _Failed | None = None
         self._unanswered: dict[str, _Failed] = {}
-        self._gone: dict[str, _Failed] = {}
+        self._gone = dict(gone)
         self._last: _Failed | None = None
         self._given_up: list[EncodingJob] = []
 
@@ -139,7 +155,7 @@ class _Teller:
 
     def _known(self, url: str) -> _Failed | None:
         """How telling this URL fails, as far as others have shown it."""
-        return self._away or self._unanswered.get(_listener(url)) or self._gone.get(url)
+        return self._gone.get(url) or self._away or self._unanswered.get(_listener(url))
 
     def _tell(self, job: EncodingJob, entry: HistoryEntry, writes: FarmWrites) -> None:
         url = str(job.notify_url)

@@ -17,7 +17,10 @@ AT_ONCE = 25
 
 
 def tell_again(reads: FarmReads, perform: Performer, prefixes: Sequence[str]) -> Outcome:
-    """Let refresh tell of jobs anew, from what was not taken on: of those that are named, or of all."""
+    """Let refresh tell of jobs anew, from what was not taken on: of those that are named, or of all.
+
+    A URL that is gone is so for all jobs. So of those that are named with it, all others are revived too.
+    """
     for some in batches(_chosen(reads, prefixes), AT_ONCE):
         target = some[0].id if len(some) == 1 else counted(len(some), "job")
         perform(Change("tell again", target, "by the next refresh"), _revive(some))
@@ -32,7 +35,9 @@ def _chosen(reads: FarmReads, prefixes: Sequence[str]) -> Iterable[EncodingJob]:
         if not job.undelivered:
             msg = f"the listener of job {short_id(job.id)} was not given up: see `nommerctl notify dead list`"
             raise UsageError(msg)
-    return jobs.values()
+    urls = {job.notify_url for job in jobs.values()}
+    gone = (job for job in reads.store.undelivered() if job.delivery is not None and job.delivery.gone)
+    return (jobs | {job.id: job for job in gone if job.notify_url in urls}).values()
 
 
 def _revive(jobs: Sequence[EncodingJob]) -> Effect:

@@ -179,6 +179,51 @@ def test_410_ends_the_telling_of_all_jobs_of_that_url_and_of_no_other() -> None:
     assert given_up.target == "60 jobs"
 
 
+def test_410_stops_that_url_for_later_passes_too_without_asking_it_again() -> None:
+    farm = FakeFarm()
+    farm.store.submit([failed_job(1, DEAD)])
+    farm.notifier.gone = {DEAD}
+    farm.refresh()
+    for number in (2, 3):
+        farm.store.submit([failed_job(number, DEAD), failed_job(10 * number, f"{DEAD}?other")])
+        farm.changes.send([job_id(number), job_id(10 * number)])
+        farm.refresh()
+    assert (farm.notifier.tried, told_numbers(farm)) == (3, [20, 30])
+    assert undelivered(farm) == [1, 2, 3]
+
+
+def test_a_url_that_is_gone_is_so_even_where_its_host_is_away() -> None:
+    farm = FakeFarm()
+    farm.store.submit([failed_job(1, DEAD)])
+    farm.notifier.gone = {DEAD}
+    farm.refresh()
+    farm.store.submit([failed_job(2, f"{DEAD}?away"), failed_job(3, DEAD)])
+    farm.changes.send([job_id(2), job_id(3)])
+    farm.notifier.away = {f"{DEAD}?away"}
+    farm.refresh()
+    assert undelivered(farm) == [1, 3]
+
+
+def test_a_url_that_failed_too_often_for_one_job_is_not_gone_for_another() -> None:
+    farm = FakeFarm(notify=NotifySettings(attempts=1))
+    farm.store.submit([failed_job(1, DEAD)])
+    farm.notifier.failing[DEAD] = "answered 500"
+    farm.refresh()
+    assert undelivered(farm) == [1]
+    farm.notifier.failing.clear()
+    farm.store.submit([failed_job(2, DEAD)])
+    farm.changes.send([job_id(2)])
+    farm.refresh()
+    assert told_numbers(farm) == [2]
+
+
+def test_the_store_is_not_asked_who_is_gone_where_there_is_nothing_to_tell() -> None:
+    farm = FakeFarm()
+    farm.submit(1)
+    farm.store.undelivered = lambda: pytest.fail("asked")  # type: ignore[method-assign]
+    assert farm.refresh().failed == ()
+
+
 def test_a_job_that_was_given_up_stays_so_when_it_changes() -> None:
     farm = FakeFarm()
     (job,) = farm.submit(1, notify_url=DEAD)
@@ -221,6 +266,19 @@ def test_all_that_was_given_up_is_told_again_if_none_is_named() -> None:
     assert [change.target for change in outcome.changed] == ["25 jobs", "5 jobs"]
     farm.refresh()
     assert sorted(told_numbers(farm)) == list(range(30))
+
+
+def test_to_tell_again_of_one_job_is_to_tell_of_all_that_its_url_was_gone_for() -> None:
+    farm = FakeFarm()
+    farm.store.submit([*(failed_job(number, DEAD) for number in (1, 2, 3)), failed_job(4, f"{DEAD}?other")])
+    farm.notifier.gone = {DEAD, f"{DEAD}?other"}
+    farm.refresh()
+    farm.notifier.gone.clear()
+    outcome = tell_again(farm.reads, farm.performer(), [job_id(2)])
+    assert [change.target for change in outcome.changed] == ["3 jobs"]
+    assert undelivered(farm) == [4]
+    farm.refresh()
+    assert sorted(told_numbers(farm)) == [1, 2, 3]
 
 
 def test_only_what_was_given_up_is_told_again() -> None:
