@@ -26,7 +26,7 @@ from nommerctl.errors import (
     UnreachableError,
     UsageError,
 )
-from nommerctl.ports import Encoded, Message, Move, Nommer, Work
+from nommerctl.ports import Encoded, Message, Move, Work
 from nommerctl.worker.notice import Notice
 from nommerctl.worker.placing import place
 from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
@@ -200,7 +200,6 @@ class Attempt:
         if job.fault is not None:
             msg = f"{job.fault}: submit the job anew"
             raise EncodingError(msg)
-        nommer = self._nommer(job.nommer)
         self._folder.mkdir(parents=True)
         turn = f"{job.id}-{job.version}-{self._lease_id}"  # every write raises the version, so every claim does
         with self._ports.storage.output(job.dest, turn, self._leave_word) as output:
@@ -214,20 +213,13 @@ class Attempt:
                 options=job.options,
             )
             before = _stamp(source)
-            done = nommer.encode(work, self)
+            done = self._ports.nommers[job.nommer].encode(work, self)
             if _stamp(source) != before:
                 msg = "the source changed while it was encoded: submit it again when it is complete"
                 raise TransferError(msg)
             self._advance(JobState.UPLOADING)
             place(output, self._check_lease, self.keep_on, self._transferred, log=self._log)
             return done
-
-    def _nommer(self, name: str) -> Nommer:
-        try:
-            return self._ports.nommers[name]
-        except KeyError:
-            msg = f"this worker has no nommer called '{name}'"
-            raise EncodingError(msg) from None
 
     def _leave_word(self, output: Path) -> None:
         """Leave a link to the output that is about to be made, for whoever clears up after us if we are killed."""

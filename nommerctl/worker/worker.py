@@ -42,6 +42,10 @@ class _LeftToOnDemandError(IllegalMoveError):
     """The job asks for a node that is not taken back, which this one is."""
 
 
+class _NoSuchNommerError(IllegalMoveError):
+    """The job asks for a nommer that this worker does not have. One of another release, or another's, may have it."""
+
+
 def _nothing() -> None:
     """Follow nothing up."""
 
@@ -82,6 +86,8 @@ class Worker:
         self._wake = threading.Event()
         self._notice = Notice()
         self._taken = 0
+        self._others: set[str] = set()  # jobs that were left to workers with other nommers
+        self._left = 0
         self._fitness = Fitness(identity.folder, settings.heartbeat)
 
     def stop(self, reason: str) -> None:
@@ -109,12 +115,13 @@ class Worker:
                 self._beat()
                 next_beat = time.monotonic() + self._settings.heartbeat
             self._reap()
-            found = self._fill()
-            if self._active or found:
+            left = self._left
+            received = self._fill()
+            if self._active or received > self._left - left:
                 idle_since = time.monotonic()
-            elif self._idleness.may_go(time.monotonic() - idle_since):
+            elif not received and self._idleness.may_go(time.monotonic() - idle_since):
                 return
-            if not found:
+            if not received:
                 self._wait(next_beat)
 
     def _wait(self, next_beat: float) -> None:
@@ -124,21 +131,21 @@ class Worker:
 
     # --- jobs ---
 
-    def _fill(self) -> bool:
-        """Receive for the free slots; return whether anything was received."""
+    def _fill(self) -> int:
+        """Receive for the free slots; return how many messages there were."""
         free = self._slots - len(self._active)
         if not free or not self._fitness.allows():
-            return False
+            return 0
         try:
             with self._ports.together():
                 messages = self._ports.new_jobs.receive(free, self._settings.lease)
                 follow = [self._take(message) for message in messages]
         except OUT_OF_REACH as error:
             self._ports.log(f"no messages received: {error}")
-            return False
+            return 0
         for what_follows in follow:
             what_follows()
-        return bool(messages)
+        return len(messages)
 
     def _take(self, message: Message) -> FollowUp:
         """Settle what becomes of a message; return what is to be done once that is lasting."""
@@ -172,8 +179,8 @@ class Worker:
         )
 
         def claim(job: EncodingJob) -> EncodingJob:
-            if self._leave_to_on_demand and claimable(job, now) and waits_for_on_demand(job, now):
-                raise _LeftToOnDemandError
+            if claimable(job, now):
+                self._check_fit(job, now)
             return taken(job, lease=lease, now=now, limits=self._settings.limits, respite=length / 2)
 
         try:
@@ -181,12 +188,8 @@ class Worker:
         except UsageError:
             self._ports.new_jobs.delete([message])
             return partial(log, f"{short_id(message.body)} is not in the store: its message was deleted")
-        except _LeftToOnDemandError:
-            self._ports.new_jobs.extend([message], ELSEWHERE)
-            return partial(log, f"{short_id(message.body)} left to an on-demand node: it was interrupted too often")
-        except IllegalMoveError:
-            self._turn_away(message)
-            return _nothing
+        except IllegalMoveError as error:
+            return self._not_claimed(message, error)
         if job.lease is not None and job.lease.id != lease.id:
             self._turn_away(message)
             return partial(log, f"{short_id(job.id)} last call to {job.lease.owner}, which holds it no longer")
@@ -195,6 +198,34 @@ class Worker:
             return partial(self._begin, job, message, lease.id)
         self._ports.new_jobs.delete([message])
         return partial(log, f"{short_id(job.id)} {job.state.value}: {job.details}")
+
+    def _check_fit(self, job: EncodingJob, now: Instant) -> None:
+        """Raise if a job is for workers of another kind."""
+        if job.nommer and job.nommer not in self._ports.nommers:
+            raise _NoSuchNommerError(job.nommer)
+        if self._leave_to_on_demand and waits_for_on_demand(job, now):
+            raise _LeftToOnDemandError
+
+    def _not_claimed(self, message: Message, error: IllegalMoveError) -> FollowUp:
+        match error:
+            case _NoSuchNommerError():
+                return self._leave_to_others(message, str(error))
+            case _LeftToOnDemandError():
+                self._ports.new_jobs.extend([message], ELSEWHERE)
+                said = f"{short_id(message.body)} left to an on-demand node: it was interrupted too often"
+                return partial(self._ports.log, said)
+            case _:
+                self._turn_away(message)
+                return _nothing
+
+    def _leave_to_others(self, message: Message, nommer: str) -> FollowUp:
+        """Let a message be hidden for as long as it is. It is no work, or a worker would never go for want of any."""
+        self._left += 1
+        if message.body in self._others:
+            return _nothing
+        self._others.add(message.body)
+        said = f"{short_id(message.body)} left to other workers: this one has no nommer called '{shown(nommer)}'"
+        return partial(self._ports.log, said)
 
     def _turn_away(self, message: Message) -> None:
         """Delete the message of a finished job; hide that of a held one until it may be anybody's."""

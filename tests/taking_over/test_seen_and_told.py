@@ -1,4 +1,4 @@
-"""What an old worker does while a listener is down: nothing of it is in the item later, and all of it is told."""
+"""Old workers and their listeners: what is told although no item says it any more, or not; what is left to workers."""
 
 import pytest
 
@@ -28,6 +28,31 @@ def test_each_state_is_told_in_order_when_the_listener_is_up_again(takeover: Tak
         assert told(listener, job) == ["PENDING", "DOWNLOADING", "ENCODING", "UPLOADING", "FINISHED"]
     assert takeover.state(job) == "FINISHED"
     assert worker.load(job)["job_state"] == "FINISHED"
+
+
+@pytest.mark.slow
+def test_a_listener_that_is_gone_is_asked_once_whatever_jobs_come_later(takeover: Takeover) -> None:
+    with serving({"/told": reply(410)}) as listener:
+        jobs = set()
+        for _ in range(3):
+            jobs.add(takeover.producer().submit(notify_url=listener.url("/told")))
+            takeover.minute(2, code=None)
+
+        assert len(listener.asked) == 1
+    dead = takeover.farm.here.run("notify", "dead", "list", "--json").json["jobs"]
+    assert {job["id"] for job in dead} == jobs
+
+
+@pytest.mark.slow
+def test_a_job_for_a_nommer_of_the_old_deployments_own_is_left_to_its_old_workers(takeover: Takeover) -> None:
+    job = takeover.producer().submit(nommer="films.nommers.Special")
+    takeover.minute()
+
+    said = takeover.farm.cli.run("worker", "--once").stderr
+
+    assert "left to other workers: this one has no nommer called 'films.nommers.Special'" in said
+    assert takeover.raw(job)["job_state"] == "PENDING"
+    assert takeover.messages() == {"new jobs": 1}
 
 
 def answer(exchange: Exchange, status: int) -> None:

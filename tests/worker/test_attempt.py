@@ -19,7 +19,7 @@ from nommerctl.ports import Done, Message, Move, nobody, nothing
 from nommerctl.worker import attempt as attempt_module
 from nommerctl.worker.attempt import Attempt
 from nommerctl.worker.notice import Notice
-from tests.builders import job_id, make_job, make_lease
+from tests.builders import job_id, make_lease
 from tests.cli import eventually
 from tests.fakes.queue import FakeQueue
 from tests.worker.bench import SETTINGS, AwayStore, Bench, CountingQueue, ForbiddenQueue
@@ -195,13 +195,6 @@ def test_a_source_that_is_gone_is_an_error(bench: Bench) -> None:
     bench.worker().run()
     assert bench.job(1).state is JobState.ERROR
     assert "1.mov' cannot be read: there is no such file" in str(bench.job(1).details)
-
-
-def test_a_nommer_that_it_does_not_have_is_an_error(bench: Bench) -> None:
-    bench.store.submit([make_job(1, nommer="gstreamer", dest=str(bench.folder / "1.mp4"))])
-    bench.new_jobs.send([job_id(1)])
-    bench.worker().run()
-    assert bench.job(1).details == "this worker has no nommer called 'gstreamer'"
 
 
 def test_a_store_that_is_away_for_a_moment_costs_nothing(bench: Bench, running: Callable[..., object]) -> None:

@@ -246,3 +246,36 @@ def test_a_job_whose_store_stays_away_is_left_to_its_lease_whatever_the_store_sa
     bench.worker(settings=structs.replace(SETTINGS, lease=0.2)).run()
     assert bench.job(1).state is JobState.ENCODING
     assert any("left to its lease: the store is away" in line for line in bench.log)
+
+
+# --- nommers that others have
+
+
+def submit_foreign(bench: Bench, number: int = 1) -> None:
+    bench.store.submit([make_job(number, nommer="films.\x1bSpecial", dest=str(bench.folder / "1.mp4"))])
+    bench.new_jobs.send([job_id(number)])
+
+
+def test_a_job_for_another_nommer_is_left_as_it_is_with_its_message(bench: Bench) -> None:
+    submit_foreign(bench)
+    version = bench.job(1).version
+    bench.submit(2)
+    worker = bench.worker()
+    assert worker.run() == 1
+    assert (bench.job(1).state, bench.job(1).version) == (JobState.PENDING, version)
+    assert bench.job(2).state is JobState.FINISHED
+    assert bench.new_jobs.depth() == Depth(in_flight=1)
+    bench.clock.advance(SETTINGS.lease + 1)
+    assert [message.body for message in bench.new_jobs.receive(10, 1)] == [job_id(1)]
+
+
+def test_a_job_for_another_nommer_is_named_once_and_keeps_no_worker(bench: Bench) -> None:
+    # given: many messages of it
+    submit_foreign(bench)
+    for _ in range(20):
+        bench.new_jobs.send([job_id(1)])
+    # when
+    assert bench.worker(once=False).run() == 0
+    # then
+    named = [line for line in bench.log if "left to other workers" in line]
+    assert named == [f"{job_id(1)[:12]} left to other workers: this one has no nommer called 'films.\\x1bSpecial'"]

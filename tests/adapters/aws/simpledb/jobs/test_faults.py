@@ -24,6 +24,7 @@ from tests.fakes.clock import START, FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.simpledb_jobs import FARM, OURS, SETTINGS
+from tests.worker.bench import CopyNommer
 
 
 class Bad(Struct, frozen=True):
@@ -36,8 +37,7 @@ class Bad(Struct, frozen=True):
 NO_PASSES = "its job_options cannot be used: options must be a list of one pass, or of 2 for a two-pass encode"
 
 BAD = {
-    "unknown nommer": Bad({"nommer": "media_nommer.Gone"}, "its nommer 'media_nommer.Gone' is unknown"),
-    "control characters": Bad({"nommer": "\x1b[2J"}, "its nommer '\\x1b[2J' is unknown"),
+    "control characters": Bad({"job_options": "\x1b[2J"}, "its job_options are no JSON"),
     "options no JSON": Bad({"job_options": "[{'not': 'json'}]"}, "its job_options are no JSON"),
     "options too deep": Bad({"job_options": "[" * 1024}, "its job_options are no JSON"),
     "options no list": Bad({"job_options": '{"preset": 1}'}, NO_PASSES),
@@ -73,6 +73,18 @@ UNKNOWN = {
 }
 """Of jobs of which nobody knows who has them in hand."""
 
+
+FOREIGN = {
+    "unknown nommer": Bad({"nommer": "films.nommers.Special"}, "its nommer 'films.nommers.Special' is unknown"),
+    "control characters": Bad({"nommer": "\x1b[2J"}, "its nommer '\\x1b[2J' is unknown"),
+    "options of its own": Bad(
+        {"nommer": "films.nommers.Special", "job_options": '{"preset": 1}'},
+        "its nommer 'films.nommers.Special' is unknown",
+    ),
+}
+"""Of jobs for workers with a nommer that ours do not have."""
+
+ALL = BAD | UNKNOWN | {f"foreign: {name}": bad for name, bad in FOREIGN.items()}
 
 LISTS = ("unfinished", "in state", "silent", "found")
 
@@ -110,7 +122,7 @@ def work(deployment: Deployment, store: SimpledbJobStore, folder: Path, job: Job
         new_jobs=new_jobs,
         changes=changes,
         storage=FileStorage(),
-        nommers={},
+        nommers={"ffmpeg": CopyNommer()},
         clock=deployment.clock,
         new_lease_id=lambda: "lease-1",
         log=deployment.said.append,
@@ -125,11 +137,11 @@ def work(deployment: Deployment, store: SimpledbJobStore, folder: Path, job: Job
 # --- shown
 
 
-@pytest.mark.parametrize("name", BAD | UNKNOWN)
+@pytest.mark.parametrize("name", ALL)
 def test_it_is_in_every_list_that_it_belongs_to_with_what_is_wrong(
     deployment: Deployment, store: SimpledbJobStore, name: str
 ) -> None:
-    bad = (BAD | UNKNOWN)[name]
+    bad = ALL[name]
     good, job = deployment.produce(), produce(deployment, bad)
 
     assert listed(store, deployment.clock()) == {name: {good, job} for name in LISTS}
@@ -212,6 +224,21 @@ def test_a_worker_makes_it_an_error_at_once(
     assert list(store.unfinished()) == []
 
 
+@pytest.mark.parametrize("name", FOREIGN)
+def test_one_for_another_nommer_is_left_to_a_worker_that_has_it(
+    deployment: Deployment, store: SimpledbJobStore, tmp_path: Path, name: str
+) -> None:
+    job = produce(deployment, FOREIGN[name])
+    before = deployment.server.items(SETTINGS.job_domain)
+
+    left = work(deployment, store, tmp_path, job)
+
+    assert (left.state, left.attempt, left.fault) == (JobState.PENDING, 0, FOREIGN[name].fault)
+    assert deployment.server.items(SETTINGS.job_domain) == before
+    assert sum("this one has no nommer called" in line for line in deployment.said) == 1
+    assert "\x1b" not in "".join(deployment.said)
+
+
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_one_in_an_unknown_state_is_left_to_whoever_has_it_and_given_up_in_the_end(
     deployment: Deployment, store: SimpledbJobStore, tmp_path: Path, name: str
@@ -233,9 +260,9 @@ def test_one_in_an_unknown_state_is_left_to_whoever_has_it_and_given_up_in_the_e
     assert deployment.job(job).fault is None
 
 
-@pytest.mark.parametrize("name", BAD | UNKNOWN)
+@pytest.mark.parametrize("name", ALL)
 def test_it_can_be_cancelled(deployment: Deployment, store: SimpledbJobStore, name: str) -> None:
-    job = produce(deployment, (BAD | UNKNOWN)[name])
+    job = produce(deployment, ALL[name])
 
     store.transition(job, partial(cancelled, now=deployment.clock.advance(1), by="ops"))
 
@@ -244,9 +271,9 @@ def test_it_can_be_cancelled(deployment: Deployment, store: SimpledbJobStore, na
     assert list(store.unfinished()) == []
 
 
-@pytest.mark.parametrize("name", BAD | UNKNOWN)
+@pytest.mark.parametrize("name", ALL)
 def test_it_is_kept_like_any_other(deployment: Deployment, name: str) -> None:
-    bad = (BAD | UNKNOWN)[name]
+    bad = ALL[name]
     job = produce(deployment, bad, notify_url="https://films.example/told")
 
     versions = [deployment.refreshed(job).version for _ in range(3)]
