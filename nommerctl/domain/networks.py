@@ -6,8 +6,17 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 _IPV4_AT_THE_END = tuple(
     IPv6Network(prefix)
-    for prefix in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")  # RFC 4291, 2765, 6052, 8215
+    for prefix in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")  # RFC 4291, 2765, 6052
 )
+_NOT_GLOBAL = tuple(
+    IPv6Network(prefix)
+    for prefix in ("64:ff9b:1::/48", "2001::/32", "3fff::/20", "5f00::/16")  # RFC 8215, 4380, 9637, 9602
+)
+"""What Python need not know yet of what is not on the internet. Teredo's addresses are private, whatever they embed."""
+
+_ISATAP, _UNIVERSAL = 0x0000_5EFE, 0x0200_0000
+"""What stands before an IPv4 address in the last 64 bits, and the bit that it may have besides (RFC 5214)."""
+
 _PROTOCOL_ASSIGNMENTS = IPv4Network("192.0.0.0/24")
 
 
@@ -27,8 +36,7 @@ def network_of(address: str) -> Network:
         return Network.MACHINE
     if ip.is_link_local:
         return Network.LINK
-    public = ip.is_global and not (ip.is_multicast or ip.is_reserved or ip in _PROTOCOL_ASSIGNMENTS)
-    return Network.INTERNET if public and not (isinstance(ip, IPv6Address) and ip.is_site_local) else Network.PRIVATE
+    return Network.INTERNET if _is_public(ip) else Network.PRIVATE
 
 
 def check_private(address: str, allowed: Sequence[str]) -> str | None:
@@ -53,6 +61,12 @@ def check_private_host(host: str, allowed: Sequence[str]) -> str | None:
         return None
 
 
+def _is_public(ip: IPv4Address | IPv6Address) -> bool:
+    if isinstance(ip, IPv6Address) and (ip.is_site_local or any(ip in prefix for prefix in _NOT_GLOBAL)):
+        return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip in _PROTOCOL_ASSIGNMENTS)
+
+
 def _judged(address: str) -> IPv4Address | IPv6Address:
     """Return the address that counts: the one that it embeds, if there is any."""
     ip = ip_address(address)
@@ -64,5 +78,7 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
     if ip.ipv4_mapped is not None or ip.sixtofour is not None:
         return ip.ipv4_mapped or ip.sixtofour
     if any(ip in prefix for prefix in _IPV4_AT_THE_END) and int(ip) > 1:
+        return IPv4Address(int(ip) & 0xFFFF_FFFF)
+    if (int(ip) >> 32) & 0xFFFF_FFFF & ~_UNIVERSAL == _ISATAP and _is_public(ip):  # else it is no better than it says
         return IPv4Address(int(ip) & 0xFFFF_FFFF)
     return None

@@ -7,7 +7,9 @@ from nommerctl.domain.uris import check_notify_url
 from nommerctl.errors import UsageError
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "93.184.215.14", "2600::1", "64:ff9b::808:808", "2002:808:808::1"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "93.184.215.14", "2600::1", "64:ff9b::808:808", "2002:808:808::1", "2600::5efe:808:808"]
+)
 def test_listeners_on_the_internet_are_told(address: str) -> None:
     assert check_private(address, ()) is None
 
@@ -41,6 +43,19 @@ def test_listeners_on_the_internet_are_told(address: str) -> None:
         ("64:ff9b::a9fe:a9fe", "a link of this machine"),
         ("64:ff9b::7f00:1", "this machine"),
         ("64:ff9b:1::c0a8:1", "a private network"),
+        ("64:ff9b:1::808:808", "a private network"),
+        ("64:ff9b:1:2:3:4:808:808", "a private network"),
+        ("64:ff9b:2::1", "a private network"),
+        ("2001:0:808:808::f7f7:f7f7", "a private network"),
+        ("2001:0:808:808:0:0:80ff:fffe", "a private network"),
+        ("2001:db8::808:808", "a private network"),
+        ("3fff::808:808", "a private network"),
+        ("5f00::1", "a private network"),
+        ("2600::5efe:7f00:1", "this machine"),
+        ("2600::200:5efe:a9fe:a9fe", "a link of this machine"),
+        ("2600::200:5efe:10.0.0.1", "a private network"),
+        ("fe80::200:5efe:808:808", "a link of this machine"),
+        ("fd00::5efe:808:808", "a private network"),
         ("2002:a9fe:a9fe::1", "a link of this machine"),
         ("2002:7f00:1::1", "this machine"),
         ("2002:a00:1::", "a private network"),
@@ -66,6 +81,8 @@ def test_nobody_is_told_elsewhere_whatever_embeds_the_address(address: str, netw
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.2", "127.0.0.1", False),
         ("fd00::1", "fd00::/8", True),
+        ("64:ff9b:1::c0a8:1", "64:ff9b:1::/48", True),
+        ("64:ff9b:1::a01:203", "10.0.0.0/8", False),
     ],
 )
 def test_a_network_that_is_allowed_is_told_and_an_embedded_address_goes_by_what_it_embeds(
