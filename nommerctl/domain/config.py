@@ -222,7 +222,7 @@ class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Words,
         Meta(
             description='What format "standard" signs with: "whsec_" and 24 to 64 bytes in base64; two while listeners'
-            " change from one to the other. Only this user may be able to read the file.",
+            " change from one to the other. The file must not be readable by every user of its machine.",
             extra=SECRET,
         ),
     ] = ()

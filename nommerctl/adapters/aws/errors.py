@@ -177,6 +177,8 @@ def _remedy(action: str, what: str) -> str:
         return ": run 'nommerctl aws bootstrap', or put farm.name or aws.region right"
     if action.startswith("sqs:"):
         return ": put simpledb.new_jobs_queue, simpledb.changes_queue or aws.region right"
+    if action.startswith("sdb:") and ours:
+        return ": put farm.name or aws.region right"
     if action.startswith("sdb:"):
         return ": put simpledb.job_domain, simpledb.heartbeat_domain or aws.region right"
     return ""

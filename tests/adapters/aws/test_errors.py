@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from nommerctl.adapters.aws.clients import Clients
-from nommerctl.adapters.aws.errors import calling
+from nommerctl.adapters.aws.errors import calling, translated
 from nommerctl.errors import UnreachableError
 from tests.aws_servers import CREDENTIALS
 from tests.web import reply, serving
@@ -40,3 +41,17 @@ def test_an_answer_that_is_none_of_awss_is_as_good_as_none(clients: Clients, act
     )
     with pytest.raises(UnreachableError, match=said), calling(action, "a thing"):
         CALLS[action](clients)
+
+
+@pytest.mark.parametrize(
+    ("domain", "advice"),
+    [
+        ("nommerctl-films-jobs", "put farm.name or aws.region right"),
+        ("media_nommer", "put simpledb.job_domain, simpledb.heartbeat_domain or aws.region right"),
+    ],
+)
+def test_of_a_domain_that_is_not_there_the_setting_that_names_it_is_said(domain: str, advice: str) -> None:
+    missing = ClientError({"Error": {"Code": "NoSuchDomain"}}, "Select")
+    assert str(translated(missing, "sdb:Select", f"domain '{domain}'")) == (
+        f"domain '{domain}' is not there in this account and region (sdb:Select: NoSuchDomain): {advice}"
+    )
