@@ -15,7 +15,13 @@ from nommerctl.settings.nomconf_homes import taken_over
 ENOUGH = "EC2_AMI_ID = 'ami-1'\n"
 """What makes a file one of media-nommer's, and leaves nothing to be said of it."""
 
-BY_DEFAULT = {"farm.backend": "simpledb", "scale.max_nodes": 3, "scale.jobs_per_node": 2, "scale.overflow_threshold": 2}
+BY_DEFAULT = {
+    "farm.backend": "simpledb",
+    "scale.max_nodes": 3,
+    "scale.jobs_per_node": 2,
+    "scale.overflow_threshold": 2,
+    "upkeep.retention": 3650 * 24 * 3600.0,
+}
 
 
 def imported(text: str) -> Takeover:
@@ -246,6 +252,38 @@ def test_what_has_no_place_is_listed_with_the_reason(line: str, why: str) -> Non
     assert values(f"{line}\n") == {}
 
 
+HIDDEN = "wJalrXUtnFEMI"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        (f"AWS_SECRET_ACCESS_KEY = '{HIDDEN}'\nEC2_KEY_NAME = AWS_SECRET_ACCESS_KEY\n", 3, "EC2_KEY_NAME"),
+        (f"AWS_ACCESS_KEY_ID = '{HIDDEN}'\nEC2_KEY_NAME = 'k' + AWS_ACCESS_KEY_ID\n", 3, "EC2_KEY_NAME"),
+        (f"A = '{HIDDEN}'\nAWS_ACCESS_KEY_ID = A\nEC2_KEY_NAME = A\n", 4, "EC2_KEY_NAME"),
+        (f"EC2_KEY_NAME = A = '{HIDDEN}'\nAWS_ACCESS_KEY_ID = 'x' + A\n", 2, "EC2_KEY_NAME"),
+        (f"A = '{HIDDEN}'\nEC2_KEY_NAME = A\nif A:\n    AWS_ACCESS_KEY_ID = A\n", 3, "EC2_KEY_NAME"),
+        (f"AWS_ACCESS_KEY_ID = '{HIDDEN}'\nB = AWS_ACCESS_KEY_ID\nC = [B]\nEC2_SECURITY_GROUPS = C\n", 5, "EC2_SECU"),
+        (f"AWS_ACCESS_KEY_ID: str = '{HIDDEN}'\nMAX_NUM_EC2_INSTANCES = AWS_ACCESS_KEY_ID\n", 3, "MAX_NUM_EC2_I"),
+        (f"AWS_ACCESS_KEY_ID = '{HIDDEN}'\nEC2_INSTANCE_TYPE: str = 'm1.' + AWS_ACCESS_KEY_ID\n", 3, "EC2_INST"),
+        (f"AWS_ACCESS_KEY_ID = '{HIDDEN}'\nSIMPLEDB_JOB_STATE_DOMAIN = 'a b' + AWS_ACCESS_KEY_ID\n", 3, "SIMPLE"),
+        (f"AWS_ACCESS_KEY_ID = SECRET_TOO = '{HIDDEN}'\nEC2_KEY_NAME = SECRET_TOO\n", 3, "EC2_KEY_NAME"),
+    ],
+)
+def test_what_is_made_of_a_key_is_named_with_its_line_and_nothing_of_it_is_told(
+    text: str, line: int, name: str
+) -> None:
+    takeover = imported(ENOUGH + text)
+    assert HIDDEN not in repr(takeover)
+    (why,) = (each.why for each in takeover.left_out if each.line == line and each.what.startswith(name))
+    assert why.startswith("its value is made of an AWS key, or a part of one: set ")
+
+
+def test_what_has_nothing_to_do_with_a_key_is_taken_beside_it() -> None:
+    text = "import os\nAWS_ACCESS_KEY_ID = os.environ['ID']\nPREFIX = 'media'\nEC2_KEY_NAME = PREFIX\n"
+    assert values(text) == {"aws.key_name": "media"}
+
+
 def test_names_of_groups_are_left_out_and_their_ids_are_not() -> None:
     text = "EC2_SECURITY_GROUPS = ['media_nommer', 'sg-1']\n"
     assert values(text) == {"aws.security_groups": ("sg-1",)}
@@ -257,6 +295,7 @@ def test_what_the_file_cannot_say_is_asked_for() -> None:
     assert "set simpledb.old_zone" in asked["the zone of the old hosts"]
     assert "set aws.region" in asked["the region"]
     assert "set simpledb.ami to the image of the old workers" in asked["EC2_AMI_ID"]
+    assert "to shorten it, set upkeep.archive first" in asked["jobs that have finished"]
     assert "set storage.strip_credentials = true" in asked["keys in s3: URIs"]
 
 

@@ -2,6 +2,7 @@
 
 Its assignments of plain values are understood: numbers, text, True, False, None, tuples and lists of these, sums,
 differences and products (`60 * 5`), and names that were assigned before. What else there is stays undone, and is named.
+No value of an AWS key is kept, nor of what it is made of, or what is made of it.
 """
 
 import ast
@@ -12,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from nommerctl.domain.text import shown, storable
 from nommerctl.errors import SettingsError
+from nommerctl.settings.nomconf_keys import Keys
 
 Scalar: TypeAlias = bool | int | float | str | None
 Plain: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -58,8 +60,9 @@ def parse_nomconf(content: bytes, named: str) -> Nomconf:
     Raises:
         SettingsError: it is no text, or no Python that is understood today.
     """
-    reader = _Reader()
-    for statement in _parsed(content, named).body:
+    module = _parsed(content, named)
+    reader = _Reader(Keys(module))
+    for statement in module.body:
         reader.read(statement)
     return Nomconf(named, reader.assigned, reader.unread, tuple(reader.undone))
 
@@ -88,7 +91,8 @@ def _parsed(content: bytes, named: str) -> ast.Module:
 class _Reader:
     """Goes through the statements of a module in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self.assigned: dict[str, Assigned] = {}
         self.unread: dict[str, Unread] = {}
         self.undone: list[Unread] = []
@@ -107,13 +111,19 @@ class _Reader:
 
     def _assign(self, statement: ast.stmt, value: ast.expr) -> None:
         try:
-            plain = self._plain(value)
+            plain = self._open(statement, value)
         except _NotPlainError as error:
             self._forget(_bound(statement), Unread(statement.lineno, f"its value is {error}"))
             return
         for name in _bound(statement):
             self.unread.pop(name, None)
             self.assigned[name] = Assigned(statement.lineno, plain)
+
+    def _open(self, statement: ast.stmt, value: ast.expr) -> Plain:
+        if self._keys.hide(statement):
+            msg = "made of an AWS key, or a part of one"
+            raise _NotPlainError(msg)
+        return self._plain(value)
 
     def _pass_over(self, statement: ast.stmt) -> None:
         self.undone.append(Unread(statement.lineno, f"{_kind(statement)} is not carried out"))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from nommerctl.domain.config import HOUR, MINUTE, Backend, ScaleSettings, WorkerSettings
+from nommerctl.domain.config import DAY, HOUR, MINUTE, Backend, ScaleSettings, WorkerSettings
 from nommerctl.domain.config_fields import config_fields
 from nommerctl.domain.durations import duration_text
 from nommerctl.domain.schedule import is_regular
@@ -62,6 +62,12 @@ _KNOWN = _AS_THEY_ARE | dict.fromkeys(_INTERVALS, "the section [schedule]") | _E
 _UNMENTIONED = (
     LeftOut(
         0,
+        "jobs that have finished",
+        "media-nommer kept them for ever, and upkeep.retention is ten years here, so that no pass removes them: to"
+        " shorten it, set upkeep.archive first, a file by its absolute path that their records are written to",
+    ),
+    LeftOut(
+        0,
         "the zone of the old hosts",
         "media-nommer wrote local times, and no setting says where: set simpledb.old_zone unless it is UTC",
     ),
@@ -82,6 +88,9 @@ _UNMENTIONED = (
         'such are not told: name their networks in notify.allow_private, ["10.0.0.0/8"] for one',
     ),
 )
+
+_KEPT = 3650 * DAY
+"""Media-nommer never removed a job. Where its records could go before ours does, only the operator knows."""
 
 _PARAVIRTUAL = frozenset({"c1", "m1", "m2", "t1"})
 """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/virtualization_types.html: these start no HVM images."""
@@ -128,6 +137,8 @@ class _Homes:
         self._take_intervals()
         self._take_idleness()
         self._take_heartbeat()
+        why = "Media-nommer kept them for ever. Before you shorten it, set upkeep.archive if their records are to stay."
+        self._add("upkeep.retention", _KEPT, why)
         self._leave_out_the_rest()
 
     # --- what takes more than to be copied ---

@@ -44,6 +44,13 @@ max_nodes = 5
 # media-nommer: JOB_OVERFLOW_THRESH, its default
 overflow_threshold = 2
 
+# What abandon, prune and the resync of refresh go by.
+[upkeep]
+# Finished jobs older than this are removed from the store.
+# Media-nommer kept them for ever. Before you shorten it, set upkeep.archive if their records are to
+# stay.
+retention = "3650d"
+
 # The farm of backend aws. Credentials come from the usual chain and never stand here.
 [aws]
 # Key pair for SSH. Empty: none.
@@ -67,6 +74,7 @@ abandon = "6min"
 prune = "6min"
 
 # Not taken over, or not said there:
+# - line 2, SAME: its value is made of an AWS key, or a part of one
 # - line 3, AWS_ACCESS_KEY_ID: keys are never kept: use a profile (aws.profile), AWS's variables or
 #   an instance role
 # - line 4, AWS_SECRET_ACCESS_KEY: keys are never kept: use a profile (aws.profile), AWS's variables
@@ -77,6 +85,9 @@ prune = "6min"
 # - line 11: a call or expression is not carried out
 # - line 12, MAX_ENCODING_JOBS_PER_EC2_INSTANCE: its value is more than a plain one: set
 #   scale.jobs_per_node yourself
+# - jobs that have finished: media-nommer kept them for ever, and upkeep.retention is ten years
+#   here, so that no pass removes them: to shorten it, set upkeep.archive first, a file by its
+#   absolute path that their records are written to
 # - the zone of the old hosts: media-nommer wrote local times, and no setting says where: set
 #   simpledb.old_zone unless it is UTC
 # - the region: media-nommer asked us-east-1, unless a boto.cfg said otherwise: set aws.region if
@@ -101,7 +112,8 @@ def test_the_old_file_becomes_a_settings_file_without_being_executed(here: InPro
     assert result.stdout == TEXT
     assert not (here.cwd / "harm").exists()
     told = result.stderr.splitlines()
-    assert told[0] == (
+    assert told[0] == "nommerctl: not taken over: line 2, SAME: its value is made of an AWS key, or a part of one"
+    assert told[1] == (
         "nommerctl: not taken over: line 3, AWS_ACCESS_KEY_ID: keys are never kept: use a profile (aws.profile), AWS's "
         "variables or an instance role"
     )
