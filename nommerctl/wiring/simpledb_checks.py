@@ -7,7 +7,12 @@ from functools import cached_property, partial
 from msgspec import structs
 
 from nommerctl.adapters.aws.checkup.examination import queue_form
-from nommerctl.adapters.aws.checkup.simpledb_examination import is_domain_there, tried_domains, tried_old_queues
+from nommerctl.adapters.aws.checkup.simpledb_examination import (
+    is_domain_there,
+    tried_domains,
+    tried_old_queues,
+    tried_own_domains,
+)
 from nommerctl.adapters.aws.checkup.trials import Tried, tried_buckets, tried_end
 from nommerctl.adapters.aws.names import dead_letters, jobs_table, ledger_table
 from nommerctl.adapters.aws.simpledb.heartbeats import BadRow, OldHeartbeats
@@ -72,8 +77,8 @@ class OldAccount(Account):
     def _tried(self, nodes: list[NodeId]) -> Iterator[Tried]:
         clients, settings, old = self.clients, self.farm.settings.aws, self._simpledb
         urls = self.farm.aws.urls(clients, remember=False)
-        ours = [name for name in (jobs_table(self.name), ledger_table(self.name)) if is_domain_there(clients, name)]
-        yield from tried_domains(clients, [old.job_domain, old.heartbeat_domain, *ours])
+        yield from tried_domains(clients, [old.job_domain, old.heartbeat_domain])
+        yield from tried_own_domains(clients, jobs=jobs_table(self.name), ledger=ledger_table(self.name))
         yield from tried_old_queues(clients, new_jobs=old.new_jobs_queue, changes=old.changes_queue, urls=urls)
         yield from tried_buckets(clients, settings)
         yield from tried_end(clients, nodes)

@@ -11,6 +11,7 @@ from nommerctl.adapters.aws.errors import calling, code_of
 from nommerctl.adapters.aws.queue_urls import QueueUrls
 from nommerctl.adapters.aws.simpledb.domains import Domain, Expected
 from nommerctl.adapters.aws.sqs_requests import SqsRequests
+from nommerctl.domain.aws_account import Leave, Permission
 
 _IMPOSSIBLE = Expected(NOBODY, NOBODY)
 """A condition that does not hold for an item that is not there."""
@@ -37,6 +38,23 @@ def tried_domains(clients: Clients, names: Sequence[str]) -> Iterator[Tried]:
         yield tried("sdb:Select", on, partial(domain.get_many, [NOBODY]))
         yield tried("sdb:PutAttributes", on, partial(domain.put, NOBODY, {NOBODY: NOBODY}, _IMPOSSIBLE))
         yield tried("sdb:DeleteAttributes", on, partial(domain.delete, NOBODY, _IMPOSSIBLE))
+
+
+def tried_own_domains(clients: Clients, *, jobs: str, ledger: str) -> Iterator[Tried]:
+    """Try the same of the farm's own domains, and the deletion of several items.
+
+    No try of a batch of writes would be harmless, for it has no condition. Nor would one to make a domain where it is
+    not there; where it is, nobody needs to.
+    """
+    there = [name for name in (jobs, ledger) if is_domain_there(clients, name)]
+    yield from tried_domains(clients, there)
+    if ledger in there:
+        clear = partial(Domain(clients, ledger, ours=False).delete_batch, [NOBODY])
+        yield tried("sdb:BatchDeleteAttributes", f"domain '{ledger}'", clear)
+    for name in (jobs, ledger):
+        missing = () if name in there else ("sdb:CreateDomain",)
+        for action in ("sdb:BatchPutAttributes", *missing):
+            yield Tried(Permission(action, f"domain '{name}'", Leave.UNKNOWN))
 
 
 def tried_old_queues(clients: Clients, *, new_jobs: str, changes: str, urls: QueueUrls) -> Iterator[Tried]:
