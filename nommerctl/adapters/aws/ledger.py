@@ -6,7 +6,6 @@ from itertools import count, islice
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.ledger_items import (
     DECISIONS,
-    DECISIONS_KEPT,
     FARM,
     GENERATION,
     LAST_DECISION,
@@ -35,6 +34,7 @@ from nommerctl.adapters.aws.resources import EXPIRES
 from nommerctl.adapters.aws.tables import Item, Table, delete, put, update
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Spawned
+from nommerctl.domain.keeping import DECISIONS_KEPT
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros

@@ -14,6 +14,7 @@ from nommerctl.adapters.aws.resources import EXPIRES
 from nommerctl.adapters.aws.tables import Item
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Pool, Refusal
+from nommerctl.domain.keeping import BEATS_KEPT, CHECK_INS_SHOWN, LAUNCHES_SHOWN, REFUSALS_SHOWN, SPARE
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.text import shown
@@ -43,16 +44,6 @@ PUBLISHED = "control/settings"
 _LAUNCH = "launch/"
 _BOOT = "boot/"
 _NODE = "node/"
-
-_DAY = 24 * 3600
-_LAUNCHES_SHOWN = micros(_DAY)
-_LAUNCHES_KEPT = _DAY + 3600
-_REFUSALS_SHOWN = micros(3600)
-_BEATS_KEPT = _DAY
-_CHECK_INS_SHOWN = micros(_DAY + 3600)
-_CHECK_INS_KEPT = _DAY + 2 * 3600
-DECISIONS_KEPT = 7 * _DAY
-"""Seconds."""
 
 
 class _Answer(Struct, frozen=True):
@@ -117,7 +108,7 @@ def answer_values(nodes: tuple[NodeId, ...], refused: tuple[Pool, ...], now: Ins
 
     The pools that refused it are kept with it, and not one by one: so any number of them is noted in one step.
     """
-    return text_of(_Answer(now, nodes, refused)), expiry(now, _LAUNCHES_KEPT)
+    return text_of(_Answer(now, nodes, refused)), expiry(now, LAUNCHES_SHOWN + SPARE)
 
 
 def beat_item(beat: Heartbeat) -> Item:
@@ -127,12 +118,12 @@ def beat_item(beat: Heartbeat) -> Item:
     """
     marked = {} if beat.marked is None else {"marked": {"N": str(beat.marked)}}
     record = {"record": text_of(structs.replace(beat, marked=None))}
-    return {**node_key(beat.node), **record, **marked, EXPIRES: expiry(beat.at, _BEATS_KEPT)}
+    return {**node_key(beat.node), **record, **marked, EXPIRES: expiry(beat.at, BEATS_KEPT)}
 
 
 def check_in_item(check_in: CheckIn) -> Item:
     """Return the item of a node's first heartbeat."""
-    record = {"record": text_of(check_in), EXPIRES: expiry(check_in.at, _CHECK_INS_KEPT)}
+    record = {"record": text_of(check_in), EXPIRES: expiry(check_in.at, CHECK_INS_SHOWN + SPARE)}
     return {**key_of(_BOOT + check_in.node), **record}
 
 
@@ -170,17 +161,17 @@ def overview_of(items: Iterable[Item], table: str, now: Instant) -> Overview | N
     launches = [_launch(item, table) for key, item in rows.items() if key.startswith(_LAUNCH)]
     if [launch.token for launch in launches if not launch.settled] != ([] if unsettled is None else [unsettled]):
         return None
-    shown_ones = [each for each in launches if not each.settled or each.ordered >= now - _LAUNCHES_SHOWN]
+    shown_ones = [each for each in launches if not each.settled or each.ordered >= now - micros(LAUNCHES_SHOWN)]
     answers = [_decoded(item, "answer", _answers, table) for item in rows.values() if "answer" in item]
     check_ins = [_check_in(item, table) for key, item in rows.items() if key.startswith(_BOOT)]
     beats = [_beat(item, table) for key, item in rows.items() if key.startswith(_NODE)]
     return Overview(
         generation=generation_of(control, table),
         heartbeats={beat.node: beat for beat in beats},
-        check_ins={each.node: each for each in check_ins if each.at >= now - _CHECK_INS_SHOWN},
+        check_ins={each.node: each for each in check_ins if each.at >= now - micros(CHECK_INS_SHOWN)},
         breaker=_decoded(rows[BREAKER], "record", _breakers, table) if BREAKER in rows else Breaker(),
         launches=tuple(sorted(shown_ones, key=lambda launch: launch.ordered)),
-        refusals=_refusals(answers, now - _REFUSALS_SHOWN),
+        refusals=_refusals(answers, now - micros(REFUSALS_SHOWN)),
         decision=decision_of(rows[LAST_DECISION], table) if LAST_DECISION in rows else None,
         controller_seen=_number(rows[CONTROLLER], "at", table) if CONTROLLER in rows else None,
         node_settings=_text(rows[PUBLISHED], "text", table) if PUBLISHED in rows else "",

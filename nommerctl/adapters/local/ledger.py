@@ -24,16 +24,13 @@ from nommerctl.adapters.local.records import LAUNCHES
 from nommerctl.adapters.seal import sealed
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.fleet import REFUSED_FOR, CheckIn, Heartbeat, Launch, NodeId, Pool, Refusal, Spawned
+from nommerctl.domain.keeping import CHECK_INS_SHOWN, DECISIONS_KEPT, LAUNCHES_SHOWN
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError, UnreachableError
 from nommerctl.ports import Clock
 
-_DAY = 24 * 3600
-_LAUNCHES_KEPT = micros(_DAY)
-_CHECK_INS_KEPT = micros(_DAY + 3600)
-_DECISIONS_KEPT = micros(7 * _DAY)
 _REFUSALS = micros(REFUSED_FOR)
 
 _BEATS = "SELECT node, CAST(body AS BLOB) FROM heartbeats"
@@ -111,7 +108,7 @@ class SqliteLedger(SqliteLedgerReads):
         """Keep what a node leaves with its first heartbeat."""
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM check_ins WHERE at < ?", (check_in.at - _CHECK_INS_KEPT,))
+            connection.execute("DELETE FROM check_ins WHERE at < ?", (check_in.at - micros(CHECK_INS_SHOWN),))
             row = check_in.node, check_in.at, sealed(check_in)
             connection.execute("REPLACE INTO check_ins (node, at, body) VALUES (?, ?, ?)", row)
 
@@ -134,7 +131,9 @@ class SqliteLedger(SqliteLedgerReads):
             if standing is not None:
                 msg = f"order {launch.token} must wait: the answer to order {standing.token} is not known yet"
                 raise ConflictError(msg)
-            connection.execute("DELETE FROM launches WHERE settled = 1 AND ordered < ?", (now - _LAUNCHES_KEPT,))
+            connection.execute(
+                "DELETE FROM launches WHERE settled = 1 AND ordered < ?", (now - micros(LAUNCHES_SHOWN),)
+            )
             _write_launch(connection, launch)
 
         self._database.write(change)
@@ -193,7 +192,7 @@ class SqliteLedger(SqliteLedgerReads):
         """Keep a decision, and drop those that are a week older."""
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM decisions WHERE at < ?", (decision.at - _DECISIONS_KEPT,))
+            connection.execute("DELETE FROM decisions WHERE at < ?", (decision.at - micros(DECISIONS_KEPT),))
             connection.execute("INSERT INTO decisions (at, body) VALUES (?, ?)", (decision.at, sealed(decision)))
             _write_sign(connection, decision.at)
 
@@ -221,10 +220,10 @@ def _looked_over(connection: sqlite3.Connection, now: Instant) -> _Rows:
             "generation": _generation(connection),
         },
         beats=connection.execute(_BEATS).fetchall(),
-        settled=connection.execute(_SETTLED_LAUNCHES, (now - _LAUNCHES_KEPT,)).fetchall(),
+        settled=connection.execute(_SETTLED_LAUNCHES, (now - micros(LAUNCHES_SHOWN),)).fetchall(),
         unsettled=_unsettled(connection),
         decisions=connection.execute(_LAST_DECISIONS, (1,)).fetchall(),
-        check_ins=connection.execute(_CHECK_INS, (now - _CHECK_INS_KEPT,)).fetchall() if added else [],
+        check_ins=connection.execute(_CHECK_INS, (now - micros(CHECK_INS_SHOWN),)).fetchall() if added else [],
         documents=dict(connection.execute(_DOCUMENTS).fetchall()) if added else {},
     )
 

@@ -20,7 +20,6 @@ from nommerctl.adapters.aws.simpledb.ledger_records import (
     BREAKER,
     CONTROL,
     CONTROLLER,
-    DECISIONS_KEPT,
     FARM,
     LAST_DECISION,
     MARKED,
@@ -51,9 +50,10 @@ from nommerctl.adapters.aws.simpledb.ledger_records import (
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Spawned
+from nommerctl.domain.keeping import DECISIONS_KEPT
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
-from nommerctl.domain.times import Instant
+from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import ConflictError, TryAgainError
 from nommerctl.ports import Clock
 
@@ -108,7 +108,7 @@ class SimpledbLedgerReads:
         """Return the last decisions, newest first."""
         if limit <= 0:
             return []
-        kept = decisions_since(self._clock() - DECISIONS_KEPT)
+        kept = decisions_since(self._clock() - micros(DECISIONS_KEPT))
         found = self._domain.select(kept, order="itemName() desc", limit=min(limit, PAGE))
         return [self._items.decision(name, item) for name, item in islice(found, limit)]
 

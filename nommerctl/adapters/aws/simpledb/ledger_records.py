@@ -15,6 +15,14 @@ from nommerctl.adapters.aws.simpledb.chunks import chunked, joined, single
 from nommerctl.adapters.aws.simpledb.domains import Attributes
 from nommerctl.domain.breaker import Breaker
 from nommerctl.domain.fleet import CheckIn, Heartbeat, Launch, NodeId, Pool, Refusal
+from nommerctl.domain.keeping import (
+    BEATS_KEPT,
+    CHECK_INS_SHOWN,
+    DECISIONS_KEPT,
+    LAUNCHES_SHOWN,
+    REFUSALS_SHOWN,
+    SPARE,
+)
 from nommerctl.domain.outcome import Decision
 from nommerctl.domain.overview import Overview
 from nommerctl.domain.text import shown
@@ -51,16 +59,6 @@ _BOOT = "farm/boot/"
 _NODE = "farm/node/"
 _DECISION = "decision/"
 _NOTHING = "-"
-
-_DAY = micros(24 * 3600.0)
-_HOUR = micros(3600.0)
-_LAUNCHES_SHOWN = _DAY
-_LAUNCHES_KEPT = _DAY + _HOUR
-_REFUSALS_SHOWN = _HOUR
-_BEATS_KEPT = _DAY
-_CHECK_INS_SHOWN = _DAY + _HOUR
-_CHECK_INS_KEPT = _DAY + 2 * _HOUR
-DECISIONS_KEPT = 7 * _DAY
 
 
 class Turn(NamedTuple):
@@ -136,18 +134,18 @@ def expired_before(now: Instant) -> str:
 def beat_item(beat: Heartbeat) -> dict[str, str]:
     """Return the item of a node: an instance whose host failed takes no leave, and is none that scale could end."""
     marked = UNMARKED if beat.marked is None else str(beat.marked)
-    return {**chunked(structs.replace(beat, marked=None)), MARKED: marked, EXPIRES: _digits(beat.at + _BEATS_KEPT)}
+    return {**chunked(structs.replace(beat, marked=None)), MARKED: marked, EXPIRES: _expiry(beat.at, BEATS_KEPT)}
 
 
 def unseen_item(node: NodeId, marked: Instant) -> dict[str, str]:
     """Return the item of a node that never gave a heartbeat."""
     never = Heartbeat(node=node, started=0, at=0, slots=0)
-    return {**chunked(never), MARKED: str(marked), EXPIRES: _digits(marked + _BEATS_KEPT)}
+    return {**chunked(never), MARKED: str(marked), EXPIRES: _expiry(marked, BEATS_KEPT)}
 
 
 def check_in_item(check_in: CheckIn) -> dict[str, str]:
     """Return the item of a node's first heartbeat."""
-    return {**chunked(check_in), EXPIRES: _digits(check_in.at + _CHECK_INS_KEPT)}
+    return {**chunked(check_in), EXPIRES: _expiry(check_in.at, CHECK_INS_SHOWN + SPARE)}
 
 
 def breaker_item(breaker: Breaker) -> dict[str, str]:
@@ -162,7 +160,7 @@ def sign_item(at: Instant) -> dict[str, str]:
 
 def decision_item(decision: Decision) -> dict[str, str]:
     """Return the item of a decision."""
-    return {**chunked(decision), EXPIRES: _digits(decision.at + DECISIONS_KEPT)}
+    return {**chunked(decision), EXPIRES: _expiry(decision.at, DECISIONS_KEPT)}
 
 
 def control_item(turn: Turn, order: Order) -> dict[str, str]:
@@ -172,7 +170,11 @@ def control_item(turn: Turn, order: Order) -> dict[str, str]:
 
 def settled_item(order: Order) -> dict[str, str]:
     """Return the item of an order that was settled, for when another one stands in CONTROL."""
-    return {**chunked(order), EXPIRES: _digits(order.launch.answered + _LAUNCHES_KEPT)}
+    return {**chunked(order), EXPIRES: _expiry(order.launch.answered, LAUNCHES_SHOWN + SPARE)}
+
+
+def _expiry(at: Instant, seconds: float) -> str:
+    return _digits(at + micros(seconds))
 
 
 def _digits(at: Instant) -> str:
@@ -220,17 +222,17 @@ class LedgerItems:
         if control.standing is not None:
             orders[control.standing.launch.token] = control.standing
         launches = [order.launch for order in orders.values()]
-        shown_ones = [each for each in launches if not each.settled or each.ordered >= now - _LAUNCHES_SHOWN]
+        shown_ones = [each for each in launches if not each.settled or each.ordered >= now - micros(LAUNCHES_SHOWN)]
         beats = {node: self._beat(node, item) for node, item in _named(items, _NODE)}
         check_ins = [self._check_in(node, item) for node, item in _named(items, _BOOT)]
         sign, last, published = (items.get(name) for name in (CONTROLLER, LAST_DECISION, PUBLISHED))
         return Overview(
             generation=control.turn.generation,
             heartbeats={**old, **beats},
-            check_ins={each.node: each for each in check_ins if each.at >= now - _CHECK_INS_SHOWN},
+            check_ins={each.node: each for each in check_ins if each.at >= now - micros(CHECK_INS_SHOWN)},
             launches=tuple(sorted(shown_ones, key=lambda launch: launch.ordered)),
             breaker=self.breaker(items.get(BREAKER)),
-            refusals=_refusals(orders.values(), now - _REFUSALS_SHOWN),
+            refusals=_refusals(orders.values(), now - micros(REFUSALS_SHOWN)),
             decision=None if last is None else self.decision(LAST_DECISION, last),
             controller_seen=None if sign is None else self._instant(CONTROLLER, self._text(CONTROLLER, sign, _AT)),
             node_settings="" if published is None else self._decoded(PUBLISHED, published, _texts),
