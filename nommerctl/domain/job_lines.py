@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.job import EncodePass, EncodingJob
+from nommerctl.domain.json_input import json_in
 from nommerctl.domain.options import parse_options
 from nommerctl.domain.text import counted, shown
 from nommerctl.errors import UsageError
@@ -88,7 +89,7 @@ class Faults:
 
 def parse_job_line(text: bytes) -> JobLine:
     """Return what a line says."""
-    document = _decoded(text)
+    document = json_in(text, "it")
     if not isinstance(document, dict):
         msg = 'it is not an object such as {"source": "in.mov", "dest": "out.mp4", "preset": "web-720p"}'
         raise UsageError(msg)
@@ -104,20 +105,6 @@ def parse_job_line(text: bytes) -> JobLine:
         msg = "its client_id is empty: give your own name for the job, or leave it out"
         raise UsageError(msg)
     return JobLine(source=source, options=_options(document.get("options")), **texts)
-
-
-def _decoded(text: bytes) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except UnicodeDecodeError as error:
-        msg = "it is not UTF-8"
-        raise UsageError(msg) from error
-    except RecursionError as error:
-        msg = "it is nested too deep to be read"
-        raise UsageError(msg) from error
-    except msgspec.DecodeError as error:
-        msg = f"it is not JSON: {error}"
-        raise UsageError(msg) from error
 
 
 def _unknown(key: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.job import EncodePass
+from nommerctl.domain.json_input import json_in
 from nommerctl.domain.options import parse_options
 from nommerctl.domain.text import shown
 from nommerctl.errors import CredentialsError, DestinationError, NommerctlError, OptionsError, SourceError, UsageError
@@ -90,7 +90,7 @@ def faults_of(kind: type[UsageError]) -> Iterator[None]:
 
 def parse_job_request(text: bytes) -> JobRequest:
     """Return what a request says; UsageError, of the kinds that `error_code` tells apart, for what cannot be asked."""
-    document = _object(_decoded(text), "the request", _FIELDS, example=_EXAMPLE)
+    document = _object(json_in(text, "the request"), "the request", _FIELDS, example=_EXAMPLE)
     job_options = _object(_present(document, "job_options"), "job_options", _JOB_OPTIONS, example=_EXAMPLE)
     source, dest = _text(document, "source_path"), _text(document, "dest_path")
     notify_url = None if document.get("notify_url") is None else _text(document, "notify_url")
@@ -101,20 +101,6 @@ def parse_job_request(text: bytes) -> JobRequest:
     passes = _present(job_options, "options", within="job_options.")
     with faults_of(OptionsError):
         return JobRequest(source_path=source, dest_path=dest, notify_url=notify_url, options=parse_options(passes))
-
-
-def _decoded(text: bytes) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except UnicodeDecodeError as error:
-        msg = "the request is not UTF-8"
-        raise UsageError(msg) from error
-    except RecursionError as error:
-        msg = "the request is nested too deep to be read"
-        raise UsageError(msg) from error
-    except msgspec.DecodeError as error:
-        msg = f"the request is not JSON: {error}"
-        raise UsageError(msg) from error
 
 
 def _object(document: object, named: str, known: tuple[str, ...], *, example: str) -> dict[str, object]:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from nommerctl.domain.job import EncodePass
+from nommerctl.domain.json_input import json_in
 from nommerctl.domain.options import parse_options
 from nommerctl.domain.text import shown
 from nommerctl.domain.uris import FILE, normalised, scheme_of
@@ -111,19 +111,10 @@ def _read_json(file: Path) -> object:
     try:
         with file.open("rb") as opened:
             text = opened.read(MOST_OPTIONS + 1)
-        if len(text) > MOST_OPTIONS:
-            msg = f"{named} is larger than any options: more than {MOST_OPTIONS // 1024} KB"
-            raise UsageError(msg)
-        return msgspec.json.decode(text)
-    except RecursionError as error:
-        msg = f"{named} is nested too deep to be read"
-        raise UsageError(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{named} is not UTF-8"
-        raise UsageError(msg) from error
     except OSError as error:
         msg = f"{named} cannot be read: {error.strerror}"
         raise UsageError(msg) from error
-    except msgspec.DecodeError as error:
-        msg = f"{named} is not JSON: {error}"
-        raise UsageError(msg) from error
+    if len(text) > MOST_OPTIONS:
+        msg = f"{named} is larger than any options: more than {MOST_OPTIONS // 1024} KB"
+        raise UsageError(msg)
+    return json_in(text, named)
