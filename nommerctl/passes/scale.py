@@ -158,13 +158,13 @@ def _apply(
         )
         perform(Change("launch", counted(plan.launch, "node"), plan.reasons[0]), lambda writes: launch(writes, order))
     if plan.resync:
-        perform.quietly(_want_resync(view.difference))
+        perform.quietly(_noted(resync_wanted=True, difference=view.difference))
+    elif not view.difference and reads.cache.status().difference:  # the next one is news, whatever it is
+        perform.quietly(_noted(difference=0))
 
 
-def _want_resync(difference: int) -> Effect:
-    return lambda writes: writes.cache.set_status(
-        lambda status: structs.replace(status, resync_wanted=True, difference=difference)
-    )
+def _noted(**status: int) -> Effect:
+    return lambda writes: writes.cache.set_status(lambda before: structs.replace(before, **status))
 
 
 def _switch(perform: Performer, breaker: Standing) -> None:

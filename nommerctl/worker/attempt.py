@@ -14,6 +14,7 @@ from nommerctl.domain.job import EncodingJob, Progress, short_id
 from nommerctl.domain.moves import advanced, failed, finished, handed_back, renewed
 from nommerctl.domain.options import muxer_for
 from nommerctl.domain.states import JobState
+from nommerctl.domain.text import shown
 from nommerctl.domain.times import Instant, micros
 from nommerctl.errors import (
     AWAY,
@@ -26,7 +27,7 @@ from nommerctl.errors import (
     UnreachableError,
     UsageError,
 )
-from nommerctl.ports import Encoded, Message, Move, Work
+from nommerctl.ports import Encoded, Message, Move, Nommer, Work
 from nommerctl.worker.notice import Notice
 from nommerctl.worker.placing import place
 from nommerctl.worker.ports import OUT_OF_REACH, WorkerPorts
@@ -200,8 +201,9 @@ class Attempt:
         if job.fault is not None:
             msg = f"{job.fault}: submit the job anew"
             raise EncodingError(msg)
+        nommer = self._nommer(job.nommer)
         self._folder.mkdir(parents=True)
-        turn = f"{job.id}-{job.version}-{self._lease_id}"  # every write raises the version, so every claim does
+        turn = f"{job.id}-{job.history[-1].seq}-{self._lease_id}"  # every claim adds a line to the history
         with self._ports.storage.output(job.dest, turn, self._leave_word) as output:
             source = self._ports.storage.fetch(job.source, self._folder, self.keep_on, self._transferred)
             self._advance(JobState.ENCODING)
@@ -213,13 +215,20 @@ class Attempt:
                 options=job.options,
             )
             before = _stamp(source)
-            done = self._ports.nommers[job.nommer].encode(work, self)
+            done = nommer.encode(work, self)
             if _stamp(source) != before:
                 msg = "the source changed while it was encoded: submit it again when it is complete"
                 raise TransferError(msg)
             self._advance(JobState.UPLOADING)
             place(output, self._check_lease, self.keep_on, self._transferred, log=self._log)
             return done
+
+    def _nommer(self, name: str) -> Nommer:
+        try:
+            return self._ports.nommers[name]
+        except KeyError:
+            msg = f"this worker has no nommer called '{shown(name)}'"
+            raise EncodingError(msg) from None
 
     def _leave_word(self, output: Path) -> None:
         """Leave a link to the output that is about to be made, for whoever clears up after us if we are killed."""

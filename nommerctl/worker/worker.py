@@ -9,7 +9,15 @@ from typing import TypeAlias
 
 from nommerctl.domain.config import WorkerSettings
 from nommerctl.domain.costs import slot_price
-from nommerctl.domain.job import EncodingJob, Lease, is_job_id, lease_live, short_id, waits_for_on_demand
+from nommerctl.domain.job import (
+    EncodingJob,
+    Lease,
+    held_without_lease,
+    is_job_id,
+    lease_live,
+    short_id,
+    waits_for_on_demand,
+)
 from nommerctl.domain.moves import claimable, taken
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import counted, shown
@@ -26,6 +34,9 @@ from nommerctl.worker.watching import watching
 
 POLL = 0.25
 """Seconds between two looks at the queue, and at whether the worker was told to end."""
+
+OLD_WORKER_SILENT = micros(180)
+"""How old the heartbeat of a media-nommer's worker is that is not counted upon any more."""
 
 ELSEWHERE = 15.0
 """Seconds that the message of a job is hidden for which is left to an on-demand node.
@@ -200,11 +211,16 @@ class Worker:
         return partial(log, f"{short_id(job.id)} {job.state.value}: {job.details}")
 
     def _check_fit(self, job: EncodingJob, now: Instant) -> None:
-        """Raise if a job is for workers of another kind."""
-        if job.nommer and job.nommer not in self._ports.nommers:
+        """Raise if a job is for workers of another kind, and there are some."""
+        if job.nommer and job.nommer not in self._ports.nommers and self._old_workers_live(now):
             raise _NoSuchNommerError(job.nommer)
         if self._leave_to_on_demand and waits_for_on_demand(job, now):
             raise _LeftToOnDemandError
+
+    def _old_workers_live(self, now: Instant) -> bool:
+        """Whether media-nommer's workers give heartbeats, which may have nommers that nobody here knows."""
+        beats = self._ports.ledger.overview().heartbeats.values()
+        return any(not beat.takes_leases and beat.at + OLD_WORKER_SILENT > now for beat in beats)
 
     def _not_claimed(self, message: Message, error: IllegalMoveError) -> FollowUp:
         match error:
@@ -228,9 +244,12 @@ class Worker:
         return partial(self._ports.log, said)
 
     def _turn_away(self, message: Message) -> None:
-        """Delete the message of a finished job; hide that of a held one until it may be anybody's."""
+        """Delete the message of a job that is over, or that an old worker has, whose own is gone.
+
+        That of another one that is held is hidden until it may be anybody's.
+        """
         job = self._ports.store.get([message.body]).get(message.body)
-        if job is None or job.finished:
+        if job is None or job.finished or held_without_lease(job):
             self._ports.new_jobs.delete([message])
             return
         now = self._ports.clock()

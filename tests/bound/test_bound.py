@@ -103,7 +103,7 @@ def test_i2_holds_as_well_with_the_ledger_in_a_database(client: "EC2Client", fol
     all_of_them()
 
 
-@pytest.mark.parametrize("examples", [5, pytest.param(200, marks=slow)])
+@pytest.mark.parametrize("examples", [5, pytest.param(60, marks=slow)])
 def test_i2_holds_as_well_with_the_ledger_in_simpledb(client: "EC2Client", examples: int) -> None:
     with simpledb_server() as server, clients_of_simpledb(server.url) as clients:
 

@@ -6,7 +6,7 @@ from nommerctl.domain.outcome import Change
 from nommerctl.domain.times import micros
 from nommerctl.errors import ConflictError, SettingsError, UnreachableError
 from nommerctl.passes.scale import launch
-from tests.builders import job_id
+from tests.builders import job_id, make_job
 from tests.fakes.fleet import FakeFleet
 from tests.fakes.queue import FakeQueue
 from tests.passes.farm import FakeFarm
@@ -247,6 +247,21 @@ def test_what_a_resync_does_not_explain_is_not_resynced_for_again_and_again() ->
     farm.clock.advance(601)
     farm.scale()
     assert farm.cache.status().resync_wanted
+
+
+def test_a_difference_that_a_resync_explained_is_news_when_it_comes_again() -> None:
+    # given jobs of producers that send no word of a change, one after the other
+    farm = ready()
+    for number in (1, 2, 3):
+        farm.store.submit([make_job(number)])
+        farm.new_jobs.send([job_id(number)])
+        # when
+        farm.scale()
+        # then
+        assert farm.cache.status().resync_wanted
+        farm.refresh()
+        farm.scale()
+        assert farm.cache.get_job(job_id(number)) is not None
 
 
 def test_a_store_that_is_a_service_is_not_resynced_again_and_again() -> None:

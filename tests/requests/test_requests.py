@@ -83,6 +83,18 @@ def test_an_idle_refresh_asks_sqs_alone(farm: AwsFarm) -> None:
     assert asked(farm, "refresh") == {"sqs:GetQueueAttributes": 1, "sqs:ReceiveMessage": 1}
 
 
+def test_a_refresh_that_tells_asks_once_who_is_gone(farm: AwsFarm, inside: Farm) -> None:
+    with serving({"/told": listen}) as web:
+        # given
+        (job,) = inside.backend.store.submit([told_nothing(1, web.url("/told"))])
+        inside.backend.changes.send([job.id])
+        # when
+        found = asked(farm, "refresh")
+    # then
+    assert found["dynamodb:Query"] == 1
+    assert len(web.asked) == 2
+
+
 @pytest.mark.parametrize("open_jobs", [100, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_scale_at_any_number_of_open_jobs(farm: AwsFarm, inside: Farm, open_jobs: int) -> None:
     # given: messages for a hundred of them, so that cache and queue differ: then the other queue is asked as well

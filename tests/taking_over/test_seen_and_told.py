@@ -46,6 +46,7 @@ def test_a_listener_that_is_gone_is_asked_once_whatever_jobs_come_later(takeover
 @pytest.mark.slow
 def test_a_job_for_a_nommer_of_the_old_deployments_own_is_left_to_its_old_workers(takeover: Takeover) -> None:
     job = takeover.producer().submit(nommer="films.nommers.Special")
+    takeover.worker().beat()
     takeover.minute()
 
     said = takeover.farm.cli.run("worker", "--once").stderr

@@ -17,6 +17,7 @@ from nommerctl.errors import SettingsError
 from nommerctl.ports import Message
 from tests.builders import job_id, make_job, make_lease
 from tests.cli import eventually
+from tests.fakes.clock import START
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.worker.bench import SETTINGS, Bench
@@ -250,8 +251,11 @@ def test_a_job_whose_store_stays_away_is_left_to_its_lease_whatever_the_store_sa
 
 # --- nommers that others have
 
+OLD_BEAT = Heartbeat(node="i-old", started=START, at=START, slots=2, takes_leases=False)
+
 
 def submit_foreign(bench: Bench, number: int = 1) -> None:
+    bench.ledger.beat(OLD_BEAT)
     bench.store.submit([make_job(number, nommer="films.\x1bSpecial", dest=str(bench.folder / "1.mp4"))])
     bench.new_jobs.send([job_id(number)])
 
@@ -279,3 +283,24 @@ def test_a_job_for_another_nommer_is_named_once_and_keeps_no_worker(bench: Bench
     # then
     named = [line for line in bench.log if "left to other workers" in line]
     assert named == [f"{job_id(1)[:12]} left to other workers: this one has no nommer called 'films.\\x1bSpecial'"]
+
+
+def test_a_job_for_a_nommer_that_nobody_has_any_more_is_an_error(bench: Bench) -> None:
+    submit_foreign(bench)
+    bench.clock.advance(181)
+
+    bench.worker().run()
+
+    assert bench.job(1).state is JobState.ERROR
+    assert bench.job(1).details == "this worker has no nommer called 'films.\\x1bSpecial'"
+
+
+def test_the_message_of_a_job_that_somebody_without_leases_has_in_hand_is_deleted(bench: Bench) -> None:
+    bench.submit(1)
+    held = make_lease("", owner="an old worker")
+    bench.store.transition(job_id(1), lambda job: structs.replace(job, state=JobState.ENCODING, lease=held))
+
+    bench.worker().run()
+
+    assert bench.job(1).lease == held
+    assert bench.new_jobs.depth() == Depth()

@@ -105,12 +105,16 @@ def both() -> list[Sides]:
     return []
 
 
+EMPTY = {"ec2": "<answer/>", "s3": "<answer/>", "sdb": "<answer><{0}Result/></answer>"}
+"""An answer that says nothing, of services that do not speak JSON."""
+
+
 # --- the same requests -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("service", "operation"), CALLS)
 def test_the_same_bytes_are_sent_with_every_parameter_given(sides: Sides, service: str, operation: str) -> None:
-    sides.answer("<answer/>" if service in {"ec2", "s3"} else "{}")
+    sides.answer(EMPTY.get(service, "{{}}").format(operation))
     for region in REGIONS:
         own, _, _ = sides.call(service, operation, region, cut=False)
         cut, _, _ = sides.call(service, operation, region, cut=True)
@@ -279,7 +283,7 @@ read = []
 own = Loader.BUILTIN_DATA_PATH
 sys.addaudithook(lambda event, given: read.append(given[0]) if event in {"open", "os.listdir"} else None)
 clients = Clients(models=pathlib.Path(sys.argv[1]))
-clients.sqs, clients.dynamodb, clients.ec2, clients.s3(), clients.pricing
+clients.sqs, clients.dynamodb, clients.ec2, clients.s3(), clients.pricing, clients.sdb
 clients.dynamodb.get_waiter("table_exists"), clients.ec2.get_paginator("describe_instances")
 print([path for path in map(str, read) if path.startswith(own)])
 print(len([path for path in map(str, read) if path.startswith(sys.argv[1])]))

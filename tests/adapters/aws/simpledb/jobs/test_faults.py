@@ -11,6 +11,7 @@ from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from nommerctl.adapters.local.files import FileStorage
 from nommerctl.domain.config import WorkerSettings
+from nommerctl.domain.fleet import Heartbeat
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.moves import cancelled
 from nommerctl.domain.states import JobState
@@ -111,13 +112,19 @@ def listed(store: SimpledbJobReads, now: Instant) -> dict[str, set[JobId]]:
     }
 
 
-def work(deployment: Deployment, store: SimpledbJobStore, folder: Path, job: JobId) -> EncodingJob:
+def work(
+    deployment: Deployment, store: SimpledbJobStore, folder: Path, job: JobId, *, old_worker: bool = False
+) -> EncodingJob:
     """Let a worker of ours take the messages of a job; it has no way to fetch or encode anything."""
     new_jobs, changes = FakeQueue(deployment.clock), FakeQueue(deployment.clock)
     new_jobs.send([job])
+    ledger = FakeLedger(deployment.clock)
+    if old_worker:
+        now = deployment.clock()
+        ledger.beat(Heartbeat(node="i-old", started=now, at=now, slots=2, takes_leases=False))
     ports = WorkerPorts(
         store=store,
-        ledger=FakeLedger(deployment.clock),
+        ledger=ledger,
         together=nullcontext,
         new_jobs=new_jobs,
         changes=changes,
@@ -231,7 +238,7 @@ def test_one_for_another_nommer_is_left_to_a_worker_that_has_it(
     job = produce(deployment, FOREIGN[name])
     before = deployment.server.items(SETTINGS.job_domain)
 
-    left = work(deployment, store, tmp_path, job)
+    left = work(deployment, store, tmp_path, job, old_worker=True)
 
     assert (left.state, left.attempt, left.fault) == (JobState.PENDING, 0, FOREIGN[name].fault)
     assert deployment.server.items(SETTINGS.job_domain) == before

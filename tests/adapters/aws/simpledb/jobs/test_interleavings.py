@@ -199,7 +199,7 @@ class Interleavings(RuleBasedStateMachine):
             self.unkept = None
 
 
-@pytest.mark.parametrize("examples", [15, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [15, pytest.param(100, marks=pytest.mark.slow)])
 def test_old_workers_and_ours_at_one_job_in_any_order(
     running: SimpleDB, clients: Clients, monkeypatch: pytest.MonkeyPatch, examples: int
 ) -> None:
