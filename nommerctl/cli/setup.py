@@ -105,18 +105,20 @@ def config_import(
 
 
 def _write_settings(text: str, output: Path | None) -> None:
-    """Write a settings file to a file that must be new, in a folder that is made, or else to standard output."""
+    """Write a settings file to a file that must be new, or else to standard output."""
     from nommerctl.domain.text import shown
 
     if output is None:
         emit(text)
         return
     try:
-        output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         msg = f"'{output}' exists already: it was left as it is"
+        raise UsageError(msg) from None
+    except FileNotFoundError:
+        msg = f"'{output}' cannot be written: make its folder first"
         raise UsageError(msg) from None
     except OSError as error:
         msg = f"'{output}' cannot be written: {error.strerror}"

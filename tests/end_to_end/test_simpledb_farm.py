@@ -89,7 +89,7 @@ def test_a_quiet_minute_with_an_old_worker_at_work_reads_no_store_anew(taken_ove
 
     assert taken_over.here.run("run").stdout == ""
 
-    assert dict(taken_over.server.calls) == {"GetAttributes": 3, "Select": 6}
+    assert dict(taken_over.server.calls) == {"GetAttributes": 3, "Select": 7}
 
 
 def test_an_old_worker_that_fell_silent_is_neither_marked_nor_ended(taken_over: SimpledbFarm) -> None:
