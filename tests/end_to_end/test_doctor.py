@@ -15,6 +15,8 @@ from tests.cli import Cli, Result, eventually
 from tests.clips import Clips, ffmpeg
 from tests.end_to_end.checkups import checkup, read
 
+pytestmark = pytest.mark.slow
+
 CHECKS = [
     *("settings", "versions", "state folder", "file system", "disk room"),
     *("pass refresh", "pass scale", "pass abandon", "pass prune"),

@@ -30,6 +30,8 @@ from tests.end_to_end.aws_accounts import (
 )
 from tests.end_to_end.checkups import Found, checkup, failed
 
+pytestmark = pytest.mark.slow
+
 ATTACH = "attach the policy that 'nommerctl aws iam-policy operator' prints"
 BOOTSTRAP = "run 'nommerctl aws bootstrap'"
 

@@ -13,6 +13,8 @@ from tests.cli import Cli, InProcessCli, eventually, paused_worker
 from tests.clips import Clips
 from tests.mounts import Mount, mounted
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "WORKER_LEASE": "2s",
     "WORKER_HEARTBEAT": "0.5s",

@@ -12,6 +12,8 @@ from tests import payloads
 from tests.cli import InProcessCli
 from tests.hostile_farm import STATES, fill, id_in
 
+pytestmark = pytest.mark.slow
+
 TEXTS = tuple(payloads.PAYLOADS.values())
 CELLS = [tsv_cell(text) for text in TEXTS]
 

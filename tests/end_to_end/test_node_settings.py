@@ -12,6 +12,8 @@ from tests.aws_farm import AwsFarm
 from tests.cli import InProcessCli
 from tests.metadata import INSTANCE, Metadata
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def service() -> Iterator[Metadata]:

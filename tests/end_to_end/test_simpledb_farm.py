@@ -11,6 +11,8 @@ from tests.aws_farm import AMI
 from tests.clips import Clips
 from tests.simpledb_farm import SimpledbFarm
 
+pytestmark = pytest.mark.slow
+
 DAY = 24 * 3600.0
 
 

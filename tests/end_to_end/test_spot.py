@@ -13,6 +13,8 @@ from tests.clips import Clips
 from tests.metadata import Metadata
 from tests.web import reply, serving
 
+pytestmark = pytest.mark.slow
+
 PRICE = b"""<DescribeSpotPriceHistoryResponse><spotPriceHistorySet><item><instanceType>c7i.large</instanceType>
 <spotPrice>0.0461</spotPrice><timestamp>2026-01-01T08:00:00Z</timestamp></item></spotPriceHistorySet><nextToken/>
 </DescribeSpotPriceHistoryResponse>"""

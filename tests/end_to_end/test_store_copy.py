@@ -24,6 +24,8 @@ from tests.builders import job_id, make_job, make_lease
 from tests.cli import Cli, eventually
 from tests.cloud import Cut, Reach, refusal
 
+pytestmark = pytest.mark.slow
+
 TO_AWS = ("store", "copy", "--from", "local", "--to", "aws")
 
 

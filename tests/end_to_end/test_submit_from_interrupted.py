@@ -15,6 +15,8 @@ from tests.clips import Clips
 from tests.end_to_end.job_files import many, stored, submit, write
 from tests.web import serving, stall
 
+pytestmark = pytest.mark.slow
+
 HANGS_AFTER = 60.0
 
 

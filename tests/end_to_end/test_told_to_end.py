@@ -26,6 +26,8 @@ from tests.clips import Clips
 from tests.end_to_end.test_invariants import QUICK, children
 from tests.web import Exchange, serving, stall
 
+pytestmark = pytest.mark.slow
+
 WITHIN = 5.0
 TRIES = 3
 HANGS_AFTER = 60.0

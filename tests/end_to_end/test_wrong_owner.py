@@ -13,6 +13,8 @@ import pytest
 from tests.cli import InProcessCli, Result
 from tests.clips import Clips
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 
 AS_NOBODY = """

@@ -9,6 +9,8 @@ from tests.hostile.canaries import Canaries
 from tests.hostile.farm import HostileFarm
 from tests.web import reply, serving
 
+pytestmark = pytest.mark.slow
+
 COPY = [["c", "copy"]]
 
 LIKE_SOMETHING_ELSE = [

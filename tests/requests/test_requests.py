@@ -20,6 +20,8 @@ from tests.builders import make_job
 from tests.cloud import Call
 from tests.web import Exchange, serving
 
+pytestmark = pytest.mark.slow
+
 DAY = 24 * 3600
 
 RECEIVERS = 8

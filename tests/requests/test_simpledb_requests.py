@@ -16,6 +16,8 @@ from tests.builders import job_id, make_job, make_lease
 from tests.media_nommer import FFMPEG
 from tests.simpledb_farm import SimpledbFarm
 
+pytestmark = pytest.mark.slow
+
 MANY = 5000
 CHANGED = 1000
 MESSAGES = 10

@@ -10,6 +10,8 @@ from tests.simpledb.server import Cut
 from tests.taking_over.takeover import HOUR, Takeover, form, only, told
 from tests.web import Exchange, Web, reply, serving
 
+pytestmark = pytest.mark.slow
+
 # --- launches
 
 
