@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from nommerctl.domain.costs import job_cost
+from nommerctl.domain.credentials import has_credentials
 from nommerctl.domain.job import EncodingJob, JobId
 from nommerctl.domain.outcome import Outcome
 from nommerctl.domain.states import JobState
@@ -65,6 +66,11 @@ def detached(job: EncodingJob) -> EncodingJob:
     if job.lease is None:
         return job
     return structs.replace(job, lease=None, cost_usd=job_cost(job, job.lease.until))
+
+
+def has_keys(job: EncodingJob) -> bool:
+    """Whether its source or destination has keys or a password in it, as media-nommer's S3 URIs may: not copied."""
+    return has_credentials(job.source) or has_credentials(job.dest)
 
 
 def fate_of(job: EncodingJob, there: EncodingJob | None) -> Fate:

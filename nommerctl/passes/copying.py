@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from msgspec import structs
 
 from nommerctl.domain.batches import batches
-from nommerctl.domain.copying import Copied, Fate, Side, Sums, detached, fate_of, taken_over
+from nommerctl.domain.copying import Copied, Fate, Side, Sums, detached, fate_of, has_keys, taken_over
 from nommerctl.domain.job import EncodingJob, JobId, short_id
 from nommerctl.domain.outcome import Change, Failure
 from nommerctl.domain.text import counted, shown
@@ -25,6 +25,11 @@ AT_ONCE = 100
 
 SENT_AT_ONCE = 1000
 """Messages that are sent again between two looks at what ends the pass."""
+
+KEYS = (
+    "its source or destination has keys in it, which are not copied: set storage.strip_credentials = true to have them"
+    " dropped, and run the same command again"
+)
 
 Moved: TypeAlias = Callable[[str, int], None]
 """Is told how far it is: what is done (`copying`, `comparing`), and how many jobs of it are."""
@@ -154,7 +159,11 @@ class _Copy:
         there = self._reads.destination.get([job.id for job in jobs])
         fates: dict[Fate, list[tuple[EncodingJob, EncodingJob | None]]] = {fate: [] for fate in Fate}
         for job in jobs:
-            fates[fate_of(job, there.get(job.id))].append((job, there.get(job.id)))
+            fate = fate_of(job, there.get(job.id))
+            if fate in {Fate.NEW, Fate.BEHIND} and has_keys(job):
+                self.failed.append(Failure("copy", job.id, KEYS))
+            else:
+                fates[fate].append((job, there.get(job.id)))
         self._fates.update({fate: len(found) for fate, found in fates.items()})
         return fates
 

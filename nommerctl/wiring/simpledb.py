@@ -27,6 +27,7 @@ class SimpledbBackend(OnAws):
         super().__init__(settings.farm.name, settings.aws, **around)
         self._simpledb = settings.simpledb
         self._slots = settings.scale.jobs_per_node
+        self._strip = settings.storage.strip_credentials
 
     @property
     def old_image(self) -> str:
@@ -37,7 +38,9 @@ class SimpledbBackend(OnAws):
         """Return the farm for a dry run, or for somebody who only looks: nothing of it can write."""
         clients, urls = self._looking, self.urls(self._looking, remember=False)
         return FarmReads(
-            store=SimpledbJobReads(clients, self._farm, self._simpledb, self._clock, report),
+            store=SimpledbJobReads(
+                clients, self._farm, self._simpledb, self._clock, report, strip_credentials=self._strip
+            ),
             cache=self._cached,
             ledger=SimpledbLedgerReads(
                 clients, self._farm, self._simpledb, self._clock, slots=self._slots, sleep=time.sleep
@@ -50,7 +53,15 @@ class SimpledbBackend(OnAws):
     @functools.cached_property
     def store(self) -> JobStore:
         """The jobs."""
-        return SimpledbJobStore(self.clients, self._farm, self._simpledb, self._clock, report, unbroken=self.unbroken)
+        return SimpledbJobStore(
+            self.clients,
+            self._farm,
+            self._simpledb,
+            self._clock,
+            report,
+            strip_credentials=self._strip,
+            unbroken=self.unbroken,
+        )
 
     @functools.cached_property
     def ledger(self) -> Ledger:

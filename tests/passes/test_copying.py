@@ -106,6 +106,25 @@ def test_every_job_is_copied_whole_and_what_waits_is_queued_there(move: Move) ->
     assert move.progress == [(what, done) for what in ("copying", "comparing") for done in (100, 200, 250)]
 
 
+def test_a_job_with_keys_in_it_is_not_copied_and_it_is_said_what_to_do(move: Move) -> None:
+    job, other, good = move.old.submit(1, 2, 3)
+    keys = "s3://AKIAKEY:hunter2@films/clip"
+    move.old.store.jobs[job.id] = structs.replace(job, source=keys)
+    move.old.store.jobs[other.id] = structs.replace(other, dest=keys)
+
+    for dry_run in (True, False):
+        copied = move.copy(dry_run=dry_run)
+
+        assert copied.outcome.code() is ExitCode.ITEMS_FAILED
+        assert [failed.target for failed in copied.outcome.failed] == [job.id, other.id]
+        assert {failed.message for failed in copied.outcome.failed} == {
+            "its source or destination has keys in it, which are not copied: set storage.strip_credentials = true to have"
+            " them dropped, and run the same command again"
+        }
+    assert move.new.store.jobs.keys() == {good.id}
+    assert sorted(queued(move.new.new_jobs)) == [good.id]
+
+
 def test_the_copy_is_newer_than_what_a_cache_holds(move: Move) -> None:
     (job,) = move.old.submit(1)
     move.old.claim(job)

@@ -8,7 +8,7 @@ from nommerctl.adapters.aws.ahead import ahead
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.names import jobs_table
 from nommerctl.adapters.aws.simpledb.domains import NAMED_AT_ONCE, PAGE, Attributes, Domain, quoted
-from nommerctl.adapters.aws.simpledb.old_items import CHANGED, STATE, raw_of
+from nommerctl.adapters.aws.simpledb.old_items import CHANGED, STATE, ItemForm, raw_of
 from nommerctl.adapters.aws.simpledb.readings import Reading, differs, read
 from nommerctl.adapters.aws.simpledb.side_records import (
     LISTENED,
@@ -62,7 +62,8 @@ class SimpledbJobReads:
     An item and the side record of a job are two, and not written in one step: an item whose side record does not go
     with it is read once more, to tell what somebody else wrote from what we were just writing. Items that are no jobs
     are left out, and `report` is told how many; it is told which side records are damaged, too, each once. A job that
-    somebody wrote badly has a `fault`. Lists are whole in memory: SimpleDB sorts times as the texts that they are.
+    somebody wrote badly has a `fault`. With `strip_credentials` no job has keys of AWS in its source and destination.
+    Lists are whole in memory: SimpleDB sorts times as the texts that they are.
     """
 
     lag = 0.0
@@ -74,10 +75,13 @@ class SimpledbJobReads:
         settings: SimpledbSettings,
         clock: Clock,
         report: Callable[[str], None] = lambda _: None,
+        *,
+        strip_credentials: bool = False,
     ) -> None:
         self._items = Domain(clients, settings.job_domain, ours=False)
         self._sides = Domain(clients, jobs_table(farm), ours=True)
         self._zone = OldZone(settings.old_zone)
+        self._form = ItemForm(self._zone, strip_credentials)
         self._clock = clock
         self._report = report
         self._no_jobs: set[str] = set()
@@ -236,7 +240,7 @@ class SimpledbJobReads:
         return next(iter(self._readings([job_id])), None) if is_job_id(job_id) else None
 
     def _reading_of(self, job_id: JobId, item: Attributes, side: Side | None) -> Reading:
-        reading = read(job_id, item, side, self._zone, self._clock())
+        reading = read(job_id, item, side, self._form, self._clock())
         if reading.damaged and job_id not in self._damaged:
             self._damaged.add(job_id)
             self._report(

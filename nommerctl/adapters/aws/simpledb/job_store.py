@@ -12,7 +12,16 @@ from nommerctl.adapters.aws.simpledb.domains import WRITTEN_AT_ONCE, Expected, T
 from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
 from nommerctl.adapters.aws.simpledb.old_items import DETAILS, ID, STATE, changes_of, guard_of, item_of
 from nommerctl.adapters.aws.simpledb.readings import Reading
-from nommerctl.adapters.aws.simpledb.side_records import FIRST, SEEN, attributes_of, fit_to_store, seen_value, side_of
+from nommerctl.adapters.aws.simpledb.side_records import (
+    FIRST,
+    SEEN,
+    attributes_of,
+    fit_to_store,
+    is_whole,
+    kept_of,
+    seen_value,
+    side_of,
+)
 from nommerctl.domain.batches import batches
 from nommerctl.domain.config_aws import SimpledbSettings
 from nommerctl.domain.job import EncodingJob, JobId
@@ -55,9 +64,10 @@ class SimpledbJobStore(SimpledbJobReads):
         clock: Clock,
         report: Callable[[str], None] = lambda _: None,
         *,
+        strip_credentials: bool = False,
         unbroken: Together = nullcontext,
     ) -> None:
-        super().__init__(clients, farm, settings, clock, report)
+        super().__init__(clients, farm, settings, clock, report, strip_credentials=strip_credentials)
         self._unbroken = unbroken
 
     def submit(self, jobs: Sequence[EncodingJob]) -> list[EncodingJob]:
@@ -155,7 +165,7 @@ class SimpledbJobStore(SimpledbJobReads):
     def _mend_beside(self, job_id: JobId) -> None:
         """Do away with a side record without an item: store the job that was to be submitted, else remove it."""
         side = next(iter(side_of(found) for found in [self._sides.get(job_id)] if found is not None), None)
-        if side is not None and side.record is not None and not side.before:
+        if side is not None and side.record is not None and not side.before and is_whole(side.record):
             self._items.put(job_id, item_of(side.record, side.fence, self._zone), Expected(ID, None))
         elif side is not None:
             self._sides.delete(job_id, side.expected)
@@ -230,7 +240,7 @@ class SimpledbJobStore(SimpledbJobReads):
         if tried is not Tried.UNSURE:
             return tried is Tried.DONE
         found = self._sides.get(job.id)
-        return found is not None and side_of(found).record == job
+        return found is not None and side_of(found).record == kept_of(job)
 
     def _stands(self, reading: Reading, moved: EncodingJob, fence: str) -> bool:
         """Whether the second step was made all the same: by an earlier try, or by somebody who found it missing."""

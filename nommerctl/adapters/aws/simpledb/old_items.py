@@ -1,5 +1,7 @@
 """The items of media-nommer's jobs: what we write into them, byte for byte as old code does, and what we read there."""
 
+from typing import NamedTuple
+
 import msgspec
 from msgspec import Struct
 
@@ -7,6 +9,7 @@ from nommerctl.adapters.aws.simpledb.domains import UNHELD, VALUE_BYTES, Attribu
 from nommerctl.adapters.aws.simpledb.zones import OldZone
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId
 from nommerctl.domain.options import parse_options
+from nommerctl.domain.s3_uris import without_keys
 from nommerctl.domain.states import JobState
 from nommerctl.domain.text import shown, storable
 from nommerctl.domain.times import Instant
@@ -37,6 +40,13 @@ _TOO_MUCH: dict[str, type[UsageError]] = {
 _GUARDS = (CHANGED, STATE, ID, "source_path", "creation_dtime")
 _SHOWN = 60
 """Characters of a bad value that a fault cites."""
+
+
+class ItemForm(NamedTuple):
+    """How items are read: the zone of their times, and whether their S3 URIs lose the keys of AWS in them."""
+
+    zone: OldZone
+    strip_credentials: bool = False
 
 
 class OldItem(Struct, frozen=True, kw_only=True):
@@ -140,14 +150,14 @@ def guard_of(item: Attributes) -> Expected | None:
     return next((Expected(name, item[name][0]) for name in _GUARDS if len(item.get(name, ())) == 1), None)
 
 
-def parsed(item: Attributes, zone: OldZone) -> OldItem:
+def parsed(item: Attributes, form: ItemForm) -> OldItem:
     """Return what an item says; nothing is raised for what it says badly."""
     values = {name: _value(item, name) for name in (*_REQUIRED, *_OPTIONAL)}
     found = (values[name] for name in _REQUIRED)
     source, dest, nommer, options, state, created, changed = (text or "" for text in list(found)[1:])
     passes, bad_options = _passes(options)
     known = state if state in JobState.__members__ else None
-    instants = zone.instants(changed), zone.instants(created)
+    instants = form.zone.instants(changed), form.zone.instants(created)
     faults = (
         *(f"its item has no {name}" for name in _REQUIRED if values[name] is None),
         *(f"its item has {len(item[name])} values of {name}" for name in values if len(item.get(name, ())) > 1),
@@ -158,8 +168,8 @@ def parsed(item: Attributes, zone: OldZone) -> OldItem:
         bad_options,
     )
     return OldItem(
-        source=source,
-        dest=dest,
+        source=without_keys(source) if form.strip_credentials else source,
+        dest=without_keys(dest) if form.strip_credentials else dest,
         nommer="ffmpeg" if nommer == FFMPEG else nommer,
         options=passes,
         state=JobState(known) if known else None,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.domains import Attributes
-from nommerctl.adapters.aws.simpledb.old_items import STATE, OldItem, parsed, raw_of
-from nommerctl.adapters.aws.simpledb.side_records import Seen, Side, known_to
-from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
+from nommerctl.adapters.aws.simpledb.old_items import STATE, ItemForm, OldItem, parsed, raw_of
+from nommerctl.adapters.aws.simpledb.side_records import Seen, Side, is_whole, known_to
+from nommerctl.adapters.aws.simpledb.zones import latest
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobId, Lease
 from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
 from nommerctl.domain.times import Instant
@@ -63,14 +63,15 @@ def differs(item: Attributes, side: Side) -> bool:
     return side.record.fault is None and item.get(STATE) != (side.record.state.value,)
 
 
-def read(job_id: JobId, item: Attributes, side: Side | None, zone: OldZone, now: Instant) -> Reading:
+def read(job_id: JobId, item: Attributes, side: Side | None, form: ItemForm, now: Instant) -> Reading:
     """Return the job in an item and its side record, which were read so that they belong together."""
     raw = raw_of(item)
     record = side.record if side is not None else None
     if side is not None and record is not None and not differs(item, side):
-        job = record if record.fault is None else _with_what_is_given(record, parsed(item, zone))
+        whole = record.fault is None and is_whole(record)
+        job = record if whole else _with_what_is_given(record, parsed(item, form))
         return Reading(job, item, side, raw, pending=raw != side.fence)
-    old = parsed(item, zone)
+    old = parsed(item, form)
     merged = _Merge(job_id, raw, old, side, now)
     return Reading(merged.job(), item, side, raw, unkept=merged.unkept, first=merged.first)
 

@@ -1,10 +1,11 @@
 """The side records of jobs: what nommerctl knows of a job and the item of old code has no room for.
 
-Each is an item in a domain of ours, named by the job's id: the whole record as JSON, in pieces, and
-beside it what is asked for. `fence` is the last_modified_dtime of the job's item that the record goes with, `before`
-the one that it was written over: while the item has that one, its own write is under way, or whoever was at it died.
-`seen` has changes by others that the record does not have yet, each a value of its own. `first` is when a job was first
-seen whose item has no times. `seal` is the CRC-32 of the record, and of what goes with it: it shows damage.
+Each is an item in a domain of ours, named by the job's id: the record as JSON, in pieces, and beside it what is asked
+for. The record is whole but for URIs with keys or passwords in them: these stay in the job's item, and there alone.
+`fence` is the last_modified_dtime of the job's item that the record goes with, `before` the one that it was written
+over: while the item has that one, its own write is under way, or whoever was at it died. `seen` has changes by others
+that the record does not have yet, each a value of its own. `first` is when a job was first seen whose item has no
+times. `seal` is the CRC-32 of the record, and of what goes with it: it shows damage.
 """
 
 import re
@@ -16,6 +17,7 @@ from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.chunks import chunked, joined, json_text, single
 from nommerctl.adapters.aws.simpledb.domains import VALUE_BYTES, Attributes, Expected, quoted
+from nommerctl.domain.credentials import has_credentials
 from nommerctl.domain.job import EncodingJob, HistoryEntry
 from nommerctl.domain.record_size import fitted
 from nommerctl.domain.states import JobState
@@ -43,6 +45,8 @@ _ESCAPED_BYTES = _PIECES * (VALUE_BYTES - 3)
 
 _SEEN_BYTES = 900
 """Of the details of a change that was seen."""
+
+_GIVEN = ("source", "dest", "notify_url")
 
 _INSTANT = re.compile("[0-9]{1,18}")
 
@@ -93,7 +97,7 @@ def fit_to_store(job: EncodingJob) -> EncodingJob:
 def attributes_of(job: EncodingJob, *, fence: str, before: str) -> dict[str, str]:
     """Return the attributes of a job's side record."""
     bound = {"version": str(job.version), "fence": fence, "before": before}
-    pieces = chunked(_without_version(job))
+    pieces = chunked(structs.replace(kept_of(job), version=0))  # which stands beside
     return {
         **bound,
         _SEAL: _seal({name: (value,) for name, value in {**bound, **pieces}.items()}),
@@ -104,6 +108,17 @@ def attributes_of(job: EncodingJob, *, fence: str, before: str) -> dict[str, str
         "heard": str(int(job.notify_url is not None)),
         **pieces,
     }
+
+
+def kept_of(job: EncodingJob) -> EncodingJob:
+    """Return a job as it is kept here: '' is what a source, destination or notify_url has to be looked up for."""
+    left = {name: "" for name in _GIVEN if has_credentials(getattr(job, name) or "")}
+    return structs.replace(job, **left) if left else job
+
+
+def is_whole(record: EncodingJob) -> bool:
+    """Whether nothing of a record has to be looked up in the job's item."""
+    return "" not in (record.source, record.dest, record.notify_url)
 
 
 def changed_before(at: Instant) -> str:
@@ -155,10 +170,6 @@ def seen_value(seen: Seen) -> str:
         if len(value.encode()) <= VALUE_BYTES:
             break
     return value
-
-
-def _without_version(job: EncodingJob) -> EncodingJob:
-    return structs.replace(job, version=0)  # which stands beside
 
 
 def _seal(attributes: Attributes) -> str:

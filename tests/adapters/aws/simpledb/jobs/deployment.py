@@ -40,12 +40,15 @@ class Deployment:
     clients: Clients
     clock: FakeClock
     zone: str = "UTC"
+    strip_credentials: bool = False
     said: list[str] = field(default_factory=list)
 
     def store(self) -> SimpledbJobStore:
         """A store as another process has it."""
         settings = SimpledbSettings(old_zone=self.zone)
-        return SimpledbJobStore(self.clients, FARM, settings, self.clock, self.said.append)
+        return SimpledbJobStore(
+            self.clients, FARM, settings, self.clock, self.said.append, strip_credentials=self.strip_credentials
+        )
 
     # --- the old programs
 
