@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from nommerctl.adapters.aws.simpledb.domains import UNHELD, VALUE_BYTES, Attributes, Expected
 from nommerctl.adapters.aws.simpledb.zones import OldZone
+from nommerctl.domain.credentials import masked
 from nommerctl.domain.job import EncodePass, EncodingJob, JobId
 from nommerctl.domain.options import parse_options
 from nommerctl.domain.s3_uris import without_keys
@@ -52,7 +53,7 @@ class ItemForm(NamedTuple):
 class OldItem(Struct, frozen=True, kw_only=True):
     """A job as its item alone has it. `fault` is the first thing that is wrong with it, None where nothing is.
 
-    `state` is None where it is none of ours; `changed` has the instants that its time may mean, none if it is no time.
+    In `details` credentials are masked. `state` is None where it is none of ours; `changed` has the instants that its time may mean, none if it is no time.
     """
 
     source: str
@@ -173,7 +174,7 @@ def parsed(item: Attributes, form: ItemForm) -> OldItem:
         nommer="ffmpeg" if nommer == FFMPEG else nommer,
         options=passes,
         state=JobState(known) if known else None,
-        details=values[DETAILS],
+        details=None if values[DETAILS] is None else masked(values[DETAILS]),
         notify_url=values["notify_url"],
         created=next(iter(instants[1]), None),
         changed=instants[0],

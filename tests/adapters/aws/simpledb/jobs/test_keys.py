@@ -5,7 +5,7 @@ import pytest
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from nommerctl.domain.job import JobId
 from nommerctl.domain.states import JobState
-from tests.adapters.aws.simpledb.jobs.deployment import Deployment, course
+from tests.adapters.aws.simpledb.jobs.deployment import URL, Deployment, course
 from tests.simpledb.server import Cut
 
 PHRASE = "hunter2"
@@ -60,3 +60,18 @@ def test_where_they_are_dropped_no_job_has_them(deployment: Deployment) -> None:
     moved = deployment.store().transition(job, deployment.advance())
     assert moved.source == "s3://films/in.mov"
     assert deployment.item(job)["source_path"] == SOURCE  # the item itself is left as old programs wrote it
+
+
+def test_they_are_masked_in_what_old_programs_say_of_a_job(deployment: Deployment) -> None:
+    job = deployment.produce(notify_url=URL)
+    deployment.write(job, "ERROR", f"cannot fetch {SOURCE}")
+    deployment.refreshed(job)
+    deployment.clock.advance(1)
+    deployment.write(job, "DOWNLOADING", f"fetching {SOURCE} again")
+
+    found = deployment.refreshed(job)
+
+    said = ["cannot fetch s3://***@films/in.mov", "fetching s3://***@films/in.mov again"]
+    assert [entry.details for entry in found.history] == said
+    assert found.details == said[-1]
+    assert PHRASE not in str(deployment.side_records)
