@@ -11,7 +11,7 @@ from nommerctl.adapters.aws.side_by_side import side_by_side
 from nommerctl.adapters.aws.simpledb.domains import WRITTEN_AT_ONCE, Expected, Tried
 from nommerctl.adapters.aws.simpledb.job_reads import SimpledbJobReads
 from nommerctl.adapters.aws.simpledb.old_items import DETAILS, ID, STATE, changes_of, guard_of, item_of
-from nommerctl.adapters.aws.simpledb.readings import Reading
+from nommerctl.adapters.aws.simpledb.readings import OTHERS, Reading
 from nommerctl.adapters.aws.simpledb.side_records import (
     FIRST,
     SEEN,
@@ -300,6 +300,8 @@ class SimpledbJobStore(SimpledbJobReads):
         """Report that an old program wrote a job that a worker of ours had in hand, or that we had finished."""
         record = reading.side.record if reading.side is not None else None
         if record is None or reading.job.version > record.version + 1:  # it was said of the first change
+            return
+        if record.history and record.history[-1].by == OTHERS:  # it is none of ours that was written over
             return
         if record.finished or (record.lease is not None and record.lease.id):
             self._report(

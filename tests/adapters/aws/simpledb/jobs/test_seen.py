@@ -239,6 +239,21 @@ def test_a_job_of_ours_that_an_old_worker_writes_over_after_its_end_is_shown_tol
     assert len(deployment.said) == 1
 
 
+def test_a_job_that_an_old_program_finished_itself_is_not_said_to_be_written_over(
+    deployment: Deployment, store: SimpledbJobStore
+) -> None:
+    # given: its end was told by us, which is in our record
+    job = deployment.produce(notify_url=URL)
+    found = old_life(deployment, job)[-1]
+    store.transition(job, lambda each: told(each, seq=len(found.history)))
+
+    deployment.clock.advance(60)
+    deployment.write(job, "PENDING")
+
+    assert deployment.refreshed(job).state is JobState.PENDING
+    assert deployment.said == []
+
+
 def test_if_that_one_is_never_heard_of_again_the_job_is_given_up_in_the_end(
     deployment: Deployment, store: SimpledbJobStore
 ) -> None:
