@@ -14,7 +14,7 @@ from nommerctl.domain.moves import cancelled, retried
 from nommerctl.domain.outcome import Change
 from nommerctl.domain.states import JobState
 from nommerctl.errors import ExitCode, TerminatedPassError, UsageError
-from nommerctl.passes.copying import CopyReads, CopyWrites, Route, copy_jobs
+from nommerctl.passes.copying import KEYS, CopyReads, CopyWrites, Route, copy_jobs
 from nommerctl.passes.performing import DoerOf, RehearsalOf
 from tests.builders import job_id, make_job
 from tests.fakes.job_store import FakeJobStore
@@ -117,10 +117,7 @@ def test_a_job_with_keys_in_it_is_not_copied_and_it_is_said_what_to_do(move: Mov
 
         assert copied.outcome.code() is ExitCode.ITEMS_FAILED
         assert [failed.target for failed in copied.outcome.failed] == [job.id, other.id]
-        assert {failed.message for failed in copied.outcome.failed} == {
-            "its source or destination has keys in it, which are not copied: set storage.strip_credentials = true to have"
-            " them dropped, and run the same command again"
-        }
+        assert {failed.message for failed in copied.outcome.failed} == {KEYS}
     assert move.new.store.jobs.keys() == {good.id}
     assert sorted(queued(move.new.new_jobs)) == [good.id]
 

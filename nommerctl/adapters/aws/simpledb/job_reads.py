@@ -159,9 +159,8 @@ class SimpledbJobReads:
         )
 
     def in_state(self, state: JobState) -> Iterator[EncodingJob]:
-        """Yield every job in this state, oldest `changed` first; one in an unknown state is PENDING."""
-        others = set(JobState) - {state}
-        where = _none_of(others) if state is JobState.PENDING else _one_of({state})
+        """Yield every job in this state, oldest `changed` first; one in an unknown state is PENDING, or in two."""
+        where = _none_of(FINISHED_STATES) if state is JobState.PENDING else _one_of({state})
         found = self._listed(where, f"state = {quoted(state.value)}")
         yield from sorted((job for job in found if job.state is state), key=_by_change)
 

@@ -53,7 +53,8 @@ class ItemForm(NamedTuple):
 class OldItem(Struct, frozen=True, kw_only=True):
     """A job as its item alone has it. `fault` is the first thing that is wrong with it, None where nothing is.
 
-    In `details` credentials are masked. `state` is None where it is none of ours; `changed` has the instants that its time may mean, none if it is no time.
+    In `details` credentials are masked. `state` is None where it is none of ours; `changed` has the instants that its
+    time may mean, none if it is no time.
     """
 
     source: str
@@ -151,13 +152,18 @@ def guard_of(item: Attributes) -> Expected | None:
     return next((Expected(name, item[name][0]) for name in _GUARDS if len(item.get(name, ())) == 1), None)
 
 
+def is_ambiguous(item: Attributes) -> bool:
+    """Whether an item has several values of an attribute, which it had not when a program wrote it."""
+    return any(len(values) > 1 for values in item.values())
+
+
 def parsed(item: Attributes, form: ItemForm) -> OldItem:
     """Return what an item says; nothing is raised for what it says badly."""
     values = {name: _value(item, name) for name in (*_REQUIRED, *_OPTIONAL)}
     found = (values[name] for name in _REQUIRED)
     source, dest, nommer, options, state, created, changed = (text or "" for text in list(found)[1:])
     passes, bad_options = _passes(options)
-    known = state if state in JobState.__members__ else None
+    known = state if state in JobState.__members__ and len(item[STATE]) == 1 else None
     instants = form.zone.instants(changed), form.zone.instants(created)
     faults = (
         *(f"its item has no {name}" for name in _REQUIRED if values[name] is None),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.domains import Attributes
-from nommerctl.adapters.aws.simpledb.old_items import STATE, ItemForm, OldItem, parsed, raw_of
+from nommerctl.adapters.aws.simpledb.old_items import STATE, ItemForm, OldItem, is_ambiguous, parsed, raw_of
 from nommerctl.adapters.aws.simpledb.side_records import Seen, Side, is_whole, known_to
 from nommerctl.adapters.aws.simpledb.zones import latest
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobId, Lease
@@ -68,7 +68,7 @@ def read(job_id: JobId, item: Attributes, side: Side | None, form: ItemForm, now
     raw = raw_of(item)
     record = side.record if side is not None else None
     if side is not None and record is not None and not differs(item, side):
-        whole = record.fault is None and is_whole(record)
+        whole = record.fault is None and is_whole(record) and not is_ambiguous(item)
         job = record if whole else _with_what_is_given(record, parsed(item, form))
         return Reading(job, item, side, raw, pending=raw != side.fence)
     old = parsed(item, form)

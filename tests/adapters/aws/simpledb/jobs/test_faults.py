@@ -70,6 +70,7 @@ BAD = {
 UNKNOWN = {
     "unknown state": Bad({"job_state": "RESTING"}, "its state 'RESTING' is unknown"),
     "text None for a state": Bad({"job_state": "None"}, "its item has no job_state"),
+    "two states": Bad({"job_state": ["ENCODING", "FINISHED"]}, "its item has 2 values of job_state"),
     "missing state": Bad({"job_state": None}, "its item has no job_state"),
 }
 """Of jobs of which nobody knows who has them in hand."""
@@ -299,6 +300,34 @@ def test_what_is_put_right_in_the_item_is_no_fault_any_more(deployment: Deployme
     found = deployment.job(job)
     assert (found.fault, found.options[0].outfile_options) == (None, (("an", None),))
     assert found.lease is not None
+
+
+def test_a_second_value_is_a_fault_for_as_long_as_it_stands(deployment: Deployment, store: SimpledbJobStore) -> None:
+    job = deployment.begun()
+    before = deployment.job(job)
+
+    deployment.server.put(SETTINGS.job_domain, job, {"dest_path": ["/srv/1.mp4", "/srv/2.mp4"]})
+    assert [each.fault for each in store.unfinished()] == ["its item has 2 values of dest_path"]
+    store.transition(job, deployment.advance())
+    assert deployment.job(job).fault == "its item has 2 values of dest_path"
+
+    deployment.server.put(SETTINGS.job_domain, job, {"dest_path": before.dest})
+    assert (deployment.job(job).fault, deployment.job(job).dest) == (None, before.dest)
+
+
+def test_two_states_over_a_record_of_ours_are_unknown_however_often_it_is_read(deployment: Deployment) -> None:
+    job = deployment.begun()
+
+    deployment.server.put(SETTINGS.job_domain, job, {"job_state": ["DOWNLOADING", "FINISHED"]})
+
+    for _ in range(3):
+        found = deployment.refreshed(job)
+        assert (found.state, found.node, found.fault) == (
+            JobState.PENDING,
+            "unknown",
+            "its item has 2 values of job_state",
+        )
+    assert len(found.history) == 2
 
 
 def test_an_item_without_anything_to_know_it_by_is_not_written(deployment: Deployment, store: SimpledbJobStore) -> None:
