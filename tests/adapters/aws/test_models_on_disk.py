@@ -17,7 +17,7 @@ from nommerctl.adapters.aws.operations import OPERATIONS
 from tests.adapters import processes
 from tests.mounts import mounted
 
-pytestmark = pytest.mark.usefixtures("aws_account")
+pytestmark = [pytest.mark.usefixtures("aws_account"), pytest.mark.slow]
 
 NOBODY = 65534
 

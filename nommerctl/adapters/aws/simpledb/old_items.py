@@ -174,13 +174,14 @@ def parsed(item: Attributes, form: ItemForm) -> OldItem:
         None if nommer == FFMPEG else f"its nommer '{_cited(nommer)}' is unknown",
         bad_options,
     )
+    details = values[DETAILS]
     return OldItem(
         source=without_keys(source) if form.strip_credentials else source,
         dest=without_keys(dest) if form.strip_credentials else dest,
         nommer="ffmpeg" if nommer == FFMPEG else nommer,
         options=passes,
         state=JobState(known) if known else None,
-        details=None if values[DETAILS] is None else masked(values[DETAILS]),
+        details=None if details is None else masked(details),
         notify_url=values["notify_url"],
         created=next(iter(instants[1]), None),
         changed=instants[0],
