@@ -66,6 +66,22 @@ def test_all_jobs_go_with_their_history_and_the_farm_goes_on_there(takeover: Tak
     assert set(queued(takeover)) == {waits, lost, bad}
 
 
+@pytest.mark.slow
+def test_a_job_with_keys_of_aws_in_it_goes_without_them_or_not_at_all(takeover: Takeover) -> None:
+    here = takeover.farm.here
+    job = takeover.producer(OLD_ZONE).submit("s3://AKIAKEY:hunter2@films/a.mov")
+    takeover.clock.advance(HOUR)
+
+    refused = here.run(*TO_AWS, code=3)
+    assert f"failed to copy {job}: its source or destination has keys in it" in refused.stdout
+    here.settings["STORAGE_STRIP_CREDENTIALS"] = "true"
+    copied = here.run(*TO_AWS, "--json").json
+
+    assert (copied["agree"], copied["to"]["jobs"]) == (True, 1)
+    jobs = DynamoJobStore(takeover.farm.clients, takeover.farm.name, lambda _: None).get([job])
+    assert jobs[job].source == "s3://films/a.mov"
+
+
 def queued(takeover: Takeover) -> list[str]:
     farm = takeover.farm
     urls = QueueUrls(farm.clients, farm.here.cwd / "urls-aws.json", remember=False)

@@ -165,7 +165,8 @@ class SimpledbJobReads:
         yield from sorted((job for job in found if job.state is state), key=_by_change)
 
     def _before(self, at: Instant) -> str:
-        return f"{CHANGED} < {quoted(self._zone.text(at))} or {_NO_TIME}"
+        ahead_of_all = self._zone.text(self._clock() + _MARGIN)  # and what is no time comes after it too
+        return f"{CHANGED} < {quoted(self._zone.text(at))} or {CHANGED} >= {quoted(ahead_of_all)} or {CHANGED} is null"
 
     def _listed(self, items: str, sides: str, *, noting: bool = False, whole: bool = False) -> Iterator[EncodingJob]:
         """Yield the jobs whose items fulfil one condition, and whose side records, as a rule, the other.

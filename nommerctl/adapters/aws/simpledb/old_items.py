@@ -19,6 +19,7 @@ from nommerctl.errors import DestinationError, OptionsError, SourceError, UsageE
 STATE = "job_state"
 DETAILS = "job_state_details"
 CHANGED = "last_modified_dtime"
+CREATED = "creation_dtime"
 ID = "unique_id"
 
 FFMPEG = "media_nommer.ec2nommerd.nommers.ffmpeg.FFmpegNommer"
@@ -157,20 +158,21 @@ def is_ambiguous(item: Attributes) -> bool:
     return any(len(values) > 1 for values in item.values())
 
 
-def parsed(item: Attributes, form: ItemForm) -> OldItem:
+def parsed(item: Attributes, form: ItemForm, now: Instant) -> OldItem:
     """Return what an item says; nothing is raised for what it says badly."""
     values = {name: _value(item, name) for name in (*_REQUIRED, *_OPTIONAL)}
     found = (values[name] for name in _REQUIRED)
     source, dest, nommer, options, state, created, changed = (text or "" for text in list(found)[1:])
+    details = values[DETAILS]
     passes, bad_options = _passes(options)
     known = state if state in JobState.__members__ and len(item[STATE]) == 1 else None
-    instants = form.zone.instants(changed), form.zone.instants(created)
+    instants = form.zone.passed(changed, now), form.zone.passed(created, now)
     faults = (
         *(f"its item has no {name}" for name in _REQUIRED if values[name] is None),
         *(f"its item has {len(item[name])} values of {name}" for name in values if len(item.get(name, ())) > 1),
         None if known else f"its state '{_cited(state)}' is unknown",
-        None if instants[0] else f"its {CHANGED} '{_cited(changed)}' is no time",
-        None if instants[1] else f"its creation_dtime '{_cited(created)}' is no time",
+        None if instants[0] else _bad_time(CHANGED, changed, form.zone),
+        None if instants[1] else _bad_time(CREATED, created, form.zone),
         None if nommer == FFMPEG else f"its nommer '{_cited(nommer)}' is unknown",
         bad_options,
     )
@@ -192,6 +194,10 @@ def parsed(item: Attributes, form: ItemForm) -> OldItem:
 def _value(item: Attributes, name: str) -> str | None:
     value = next(iter(item.get(name, ())), _NONE)
     return None if value == _NONE else value
+
+
+def _bad_time(name: str, text: str, zone: OldZone) -> str:
+    return f"its {name} is in the future" if zone.instants(text) else f"its {name} '{_cited(text)}' is no time"
 
 
 def _passes(text: str) -> tuple[tuple[EncodePass, ...], str | None]:

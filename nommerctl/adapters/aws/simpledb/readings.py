@@ -6,9 +6,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from nommerctl.adapters.aws.simpledb.domains import Attributes
-from nommerctl.adapters.aws.simpledb.old_items import STATE, ItemForm, OldItem, is_ambiguous, parsed, raw_of
+from nommerctl.adapters.aws.simpledb.old_items import CREATED, STATE, ItemForm, OldItem, is_ambiguous, parsed, raw_of
 from nommerctl.adapters.aws.simpledb.side_records import Seen, Side, is_whole, known_to
-from nommerctl.adapters.aws.simpledb.zones import latest
+from nommerctl.adapters.aws.simpledb.zones import OldZone, latest
 from nommerctl.domain.job import EncodingJob, HistoryEntry, JobId, Lease
 from nommerctl.domain.states import FINISHED_STATES, IN_WORK, JobState
 from nommerctl.domain.times import Instant
@@ -66,14 +66,46 @@ def differs(item: Attributes, side: Side) -> bool:
 def read(job_id: JobId, item: Attributes, side: Side | None, form: ItemForm, now: Instant) -> Reading:
     """Return the job in an item and its side record, which were read so that they belong together."""
     raw = raw_of(item)
+    side = None if side is None else _redated(side, item, form.zone, now)
     record = side.record if side is not None else None
     if side is not None and record is not None and not differs(item, side):
         whole = record.fault is None and is_whole(record) and not is_ambiguous(item)
-        job = record if whole else _with_what_is_given(record, parsed(item, form))
+        job = record if whole else _with_what_is_given(record, parsed(item, form, now))
         return Reading(job, item, side, raw, pending=raw != side.fence)
-    old = parsed(item, form)
+    old = parsed(item, form, now)
     merged = _Merge(job_id, raw, old, side, now)
     return Reading(merged.job(), item, side, raw, unkept=merged.unkept, first=merged.first)
+
+
+def _redated(side: Side, item: Attributes, zone: OldZone, now: Instant) -> Side:
+    """Return a side record with the instants of what others did last as they are in the zone that is set now.
+
+    The one that was set when it was written may have been wrong.
+    """
+    seen = tuple(each._replace(at=_meant(each.text, each.at, zone, now)) for each in side.seen)
+    if seen != side.seen:
+        side = side._replace(seen=tuple(sorted(seen, key=lambda each: each.at)))
+    record = side.record
+    if record is None or not record.history or record.history[-1].by != OTHERS:
+        return side
+    first, last, created = record.history[0], record.history[-1], record.created
+    if (first.seq, first.by) == (1, OTHERS):
+        created = _meant(next(iter(item.get(CREATED, ())), ""), created, zone, now)
+    changed = _meant(side.fence, record.changed, zone, now)
+    if (created, changed) == (record.created, record.changed):
+        return side
+    history = (*record.history[:-1], structs.replace(last, at=changed))
+    lease = record.lease
+    if lease is not None and not lease.id:
+        lease = structs.replace(lease, until=changed)
+    return side._replace(record=structs.replace(record, created=created, changed=changed, history=history, lease=lease))
+
+
+def _meant(text: str, at: Instant, zone: OldZone, now: Instant) -> Instant:
+    """Return what a text means that was read as an instant once: this one, if it may be, or if it is no time."""
+    instants = zone.passed(text, now)
+    found = at if at in instants else latest(instants, now)
+    return at if found is None else found
 
 
 def _with_what_is_given(record: EncodingJob, old: OldItem) -> EncodingJob:

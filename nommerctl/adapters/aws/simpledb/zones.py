@@ -4,12 +4,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from nommerctl.domain.times import Instant
+from nommerctl.domain.times import Instant, impossible, micros
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?")
 _MICROSECOND_DIGITS = 6
+
+IN_ANY_ZONE = micros(26 * 3600)
+"""How far the clocks of two zones are apart at most, from UTC-12 to UTC+14."""
 
 
 class OldZone:
@@ -36,6 +39,10 @@ class OldZone:
         except (ValueError, OverflowError):
             return ()
         return tuple(at for each in sorted(meant) if (at := (each - _EPOCH) // _MICROSECOND) >= 0)
+
+    def passed(self, text: str, now: Instant) -> tuple[Instant, ...]:
+        """Return those of `instants` that are not so far ahead of now that even in a wrong zone they could not be."""
+        return tuple(at for at in self.instants(text) if not impossible(at - IN_ANY_ZONE, now))
 
 
 def latest(instants: tuple[Instant, ...], now: Instant) -> Instant | None:

@@ -58,6 +58,10 @@ BAD = {
         {"last_modified_dtime": "2025-13-01 00:00:00.000000"},
         "its last_modified_dtime '2025-13-01 00:00:00.000000' is no time",
     ),
+    "far in the future": Bad(
+        {"last_modified_dtime": "9999-12-31 00:00:00.000000"}, "its last_modified_dtime is in the future"
+    ),
+    "created in the future": Bad({"creation_dtime": "2099-01-03 09:00:00"}, "its creation_dtime is in the future"),
     "no time of creation": Bad({"creation_dtime": "yesterday"}, "its creation_dtime 'yesterday' is no time"),
     "two sources": Bad({"source_path": ["s3://a/1", "s3://a/2"]}, "its item has 2 values of source_path"),
     "two times": Bad(

@@ -104,6 +104,45 @@ def test_a_time_without_microseconds_is_read_and_the_next_one_has_them(
     assert deployment.item(job)["last_modified_dtime"] == "2026-01-01 09:00:01.000000"
 
 
+# --- the wrong zone
+
+
+@pytest.mark.parametrize("hosts", ["Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_zone_that_was_wrong_is_put_right_by_setting_it_right(
+    deployment: Deployment, hosts: str, *, recorded: bool
+) -> None:
+    # given a job that was seen, and written into a record of ours perhaps, while the wrong zone was set
+    deployment.zone = hosts
+    job = deployment.produce(notify_url=URL)
+    deployment.zone = "UTC"
+    wrong = deployment.refreshed(job)
+    assert (wrong.fault, wrong.created == START) == (None, False)
+    if recorded:
+        deployment.store().transition(job, partial(told, seq=1))
+
+    deployment.zone = hosts
+    deployment.clock.advance(1)
+
+    found = deployment.refreshed(job)
+    assert (found.created, found.changed, [entry.at for entry in found.history]) == (START, START, [START])
+    assert found.told == int(recorded)
+    # and what comes after it comes after it
+    deployment.write(job, "ENCODING")
+    found = deployment.refreshed(job)
+    assert [entry.at for entry in found.history] == [START, START + micros(1.0)]
+    assert course(found) == ["PENDING", "ENCODING"]
+
+
+def test_in_a_wrong_zone_too_what_we_wrote_is_what_it_was(deployment: Deployment) -> None:
+    job = deployment.begun()
+    before = deployment.job(job)
+
+    deployment.zone = "Asia/Tokyo"
+
+    assert deployment.job(job) == before
+
+
 # --- the hour that comes twice
 
 FIRST = at("2026-11-01 05:30:00")

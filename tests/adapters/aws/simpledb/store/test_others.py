@@ -243,7 +243,8 @@ def told_once(job: EncodingJob) -> EncodingJob:
     return moves.told(job, seq=job.told + 1)
 
 
-def test_a_job_in_the_lists_of_one_day_or_the_next(store: SimpledbJobStore, old: OldPrograms) -> None:
+def test_a_job_in_the_lists_of_one_day_or_the_next(store: SimpledbJobStore, old: OldPrograms, clock: FakeClock) -> None:
+    clock.advance(4 * 24 * 3600)
     for number in range(4):
         old.submit(job_id(number), f"2026-01-0{number + 1} 08:00:00")
         old.change(job_id(number), "FINISHED", f"2026-01-0{number + 1} 08:00:00")
