@@ -2,6 +2,7 @@
 
 import pytest
 
+from nommerctl.domain.times import rfc3339
 from tests.taking_over.takeover import HOUR, Takeover, told
 from tests.web import Exchange, reply, serving
 
@@ -59,3 +60,18 @@ def test_a_job_for_a_nommer_of_the_old_deployments_own_is_left_to_its_old_worker
 def answer(exchange: Exchange, status: int) -> None:
     """Answer with this status."""
     reply(status)(exchange)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_times_that_were_read_in_a_wrong_zone_are_right_once_that_is_set_right(takeover: Takeover, zone: str) -> None:
+    job = takeover.producer(zone).submit(notify_url="https://films.example/told")
+    submitted = takeover.clock.now
+    takeover.minute(code=None)  # in UTC, as the setting is where nobody sets it
+    assert takeover.farm.here.listed()[job]["changed"] != rfc3339(submitted)
+
+    takeover.farm.here.settings["SIMPLEDB_OLD_ZONE"] = zone
+    takeover.farm.here.run("refresh", "--rebuild", code=None)
+
+    listed = takeover.farm.here.listed()[job]
+    assert (listed["created"], listed["changed"]) == (rfc3339(submitted), rfc3339(submitted))

@@ -176,7 +176,6 @@ def parsed(item: Attributes, form: ItemForm, now: Instant) -> OldItem:
         None if nommer == FFMPEG else f"its nommer '{_cited(nommer)}' is unknown",
         bad_options,
     )
-    details = values[DETAILS]
     return OldItem(
         source=without_keys(source) if form.strip_credentials else source,
         dest=without_keys(dest) if form.strip_credentials else dest,
