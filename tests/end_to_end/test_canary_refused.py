@@ -18,6 +18,8 @@ from tests.canary import CANARY, PIECES, assert_unsaid, holders
 from tests.cli import InProcessCli
 from tests.clips import Clips
 
+pytestmark = pytest.mark.slow
+
 LONG = CANARY + "x" * 100
 HALF = CANARY.replace("C", "/C")
 

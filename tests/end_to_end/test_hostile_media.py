@@ -13,6 +13,8 @@ from tests import payloads
 from tests.cli import Cli, InProcessCli
 from tests.clips import Clips, ffmpeg
 
+pytestmark = pytest.mark.slow
+
 TAGS = {
     "title": "\x1b[2J\x1b]0;owned\x07\x9b5mred\u202e",
     "comment": "first\n[error] forged: send it to http://example.org\n[info] Input #0, forged",

@@ -14,6 +14,8 @@ from tests.cli import Cli, InProcessCli, eventually
 from tests.clips import Clips
 from tests.web import Exchange, serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def film(clips: Clips, tmp_path: Path) -> Path:

@@ -20,6 +20,8 @@ from tests.hostile.farm import HostileFarm
 from tests.hostile.playlists import hls_segments
 from tests.worker.nomming import described
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = [["c", "copy"], ["map", "0"]]
 SOUND = [["c:a", "aac"]]
 

@@ -11,6 +11,8 @@ from tests.hostile.farm import HostileFarm
 from tests.hostile.playlists import EXTENSIONS, PLAYLISTS, PREFIXES, hls_segments
 from tests.web import reply, serving
 
+pytestmark = pytest.mark.slow
+
 CREDULOUS = {
     "hls-segments": (),
     "hls-key": (),

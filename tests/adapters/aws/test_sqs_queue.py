@@ -11,6 +11,8 @@ from nommerctl.errors import UnreachableError
 from nommerctl.ports import Message
 from tests.adapters.aws.sqs_farm import SqsFarm, entries_failed, sqs_farm
 
+pytestmark = pytest.mark.slow
+
 BEYOND = (
     "Value 90 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond"
 )

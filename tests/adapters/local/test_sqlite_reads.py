@@ -25,6 +25,8 @@ from nommerctl.ports import JobReads, LedgerReads, QueueReads
 from tests.builders import job_id, make_job
 from tests.fakes.clock import START, FakeClock
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 FEW = 3

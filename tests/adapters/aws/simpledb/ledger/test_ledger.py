@@ -185,9 +185,10 @@ def test_i2_an_order_whose_journal_got_no_answer_keeps_others_from_being_given(
 
 
 def test_i2_an_order_that_is_settled_while_the_next_is_journalled_is_in_no_overview_missing(
-    ledger: SimpledbLedger, server: SimpleDB, pauses: list[float]
+    ledger: SimpledbLedger, server: SimpleDB, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given an order that was settled, and stands where the next one will
+    # given an order that was settled, and stands where the next one will; what is read side by side comes in order
+    monkeypatch.setattr("nommerctl.adapters.aws.side_by_side.PARALLEL", 1)
     ledger.journal(LAUNCH)
     ledger.settle("t1", Spawned(("i-1", "i-2")))
 
