@@ -10,7 +10,6 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
-from botocore.retries.standard import ExponentialBackoff
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.coded_queue import CodedQueue
@@ -36,15 +35,14 @@ OLD_AMI = "ami-1e749f67"
 
 @contextmanager
 def clients_of_simpledb(url: str) -> Iterator[Clients]:
-    """Clients that speak to a SimpleDB server, whatever the environment is later, and repeat at once."""
+    """Clients that speak to a SimpleDB server, whatever the environment is later."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
         for name, value in (aws_servers.CREDENTIALS | {"AWS_ENDPOINT_URL": url}).items():
             patch.setenv(name, value)
         clients = Clients()
-        assert clients.sdb.meta.endpoint_url == url  # made now
-        yield clients
-        clients.close()
+        assert {each.meta.endpoint_url for each in (clients.sdb, clients.sqs)} == {url}  # made now
+    yield clients
+    clients.close()
 
 
 @dataclass

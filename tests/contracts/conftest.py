@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
@@ -26,9 +27,10 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.job_store import FakeJobStore
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
-from tests.simpledb.server import SimpleDB, simpledb_server
-from tests.simpledb_farm import clients_of_simpledb
 from tests.simpledb_jobs import SETTINGS, simpledb_farm
+
+if TYPE_CHECKING:
+    from tests.simpledb.server import SimpleDB
 
 ADAPTERS = ["fake", "sqlite"]
 
@@ -66,8 +68,8 @@ def _job_store(request: pytest.FixtureRequest) -> Iterator[ports.JobStore]:
     if request.param == "fake":
         yield FakeJobStore()
     elif request.param == "simpledb":
-        farm = simpledb_farm(request.getfixturevalue("simpledb"))
-        of_simpledb: Clients = request.getfixturevalue("simpledb_clients")
+        farm = simpledb_farm(request.getfixturevalue("sdb_server"))
+        of_simpledb: Clients = request.getfixturevalue("sdb_clients")
         yield SimpledbJobStore(of_simpledb, farm, SETTINGS, request.getfixturevalue("clock"))
     elif request.param == "sqlite":
         yield SqliteJobStore(request.getfixturevalue("database"))
@@ -87,18 +89,6 @@ roomy_job_store = pytest.fixture(
 """For a thousand jobs: moto copies all that it holds at every transaction, and takes seconds for the last of them."""
 
 
-@pytest.fixture(scope="session")
-def simpledb() -> Iterator[SimpleDB]:
-    with simpledb_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def simpledb_clients(simpledb: SimpleDB) -> Iterator[Clients]:
-    with clients_of_simpledb(simpledb.url) as clients:
-        yield clients
-
-
 @pytest.fixture(params=[*ADAPTERS, *DYNAMODB, "simpledb"])
 def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[ports.Ledger]:
     if request.param == "fake":
@@ -106,9 +96,9 @@ def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[ports.L
     elif request.param == "sqlite":
         yield SqliteLedger(request.getfixturevalue("database"), clock)
     elif request.param == "simpledb":
-        server: SimpleDB = request.getfixturevalue("simpledb")
+        server: SimpleDB = request.getfixturevalue("sdb_server")
         server.clear()
-        clients: Clients = request.getfixturevalue("simpledb_clients")
+        clients: Clients = request.getfixturevalue("sdb_clients")
         clients.sdb.create_domain(DomainName=SimpledbSettings().heartbeat_domain)
         yield SimpledbLedger(clients, "films", SimpledbSettings(), clock, slots=2, sleep=sleep)
     else:

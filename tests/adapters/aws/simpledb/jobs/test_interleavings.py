@@ -201,9 +201,9 @@ class Interleavings(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("examples", [15, pytest.param(100, marks=pytest.mark.slow)])
 def test_old_workers_and_ours_at_one_job_in_any_order(
-    running: SimpleDB, clients: Clients, monkeypatch: pytest.MonkeyPatch, examples: int
+    sdb_server: SimpleDB, clients: Clients, monkeypatch: pytest.MonkeyPatch, examples: int
 ) -> None:
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    Interleavings.server, Interleavings.clients = running, clients
+    Interleavings.server, Interleavings.clients = sdb_server, clients
     profile = settings(max_examples=examples, stateful_step_count=15, deadline=None, phases=PHASES)
     run_state_machine_as_test(Interleavings, settings=profile)

@@ -1,35 +1,16 @@
-from collections.abc import Iterator
-
 import pytest
 
 from nommerctl.adapters.aws.clients import Clients
 from nommerctl.adapters.aws.simpledb.job_store import SimpledbJobStore
 from tests.fakes.clock import FakeClock
-from tests.simpledb.server import SimpleDB, simpledb_server
-from tests.simpledb_farm import clients_of_simpledb
+from tests.simpledb.server import SimpleDB
 from tests.simpledb_jobs import SETTINGS, OldPrograms, simpledb_farm
 
 
-@pytest.fixture(scope="package")
-def running() -> Iterator[tuple[SimpleDB, Clients]]:
-    with simpledb_server() as server, clients_of_simpledb(server.url) as clients:
-        yield server, clients
-
-
 @pytest.fixture
-def server(running: tuple[SimpleDB, Clients]) -> SimpleDB:
-    simpledb_farm(running[0])
-    return running[0]
-
-
-@pytest.fixture
-def clients(running: tuple[SimpleDB, Clients]) -> Clients:
-    return running[1]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def server(sdb_server: SimpleDB) -> SimpleDB:
+    simpledb_farm(sdb_server)
+    return sdb_server
 
 
 @pytest.fixture
